@@ -1,0 +1,27 @@
+# Two commands do all the set-up that they need: make demo, make test.
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint format clean
+
+help: ## What there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: ## Make .venv with everything pinned
+	@scripts/setup.sh
+
+build: setup ## Build the Lambda zips into build/
+	@scripts/build.sh
+
+demo: build ## Run the whole pipeline on this machine and check where everything ended
+	@.venv/bin/webhookctl local demo
+
+test: build lint ## Lint, then every test
+	@.venv/bin/python -m pytest
+
+lint: build ## Formatting, types, and terraform validate
+	@scripts/lint.sh
+
+format: setup ## Format everything
+	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix . && terraform fmt -recursive modules envs
+
+clean: ## Remove everything that was made here
+	@rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The Lambda authorizer: decides from a request's head alone, with the standard library alone."""

@@ -1,0 +1,82 @@
+"""The authorizer's entry point: event to request, decision to policy, one metric line for each."""
+
+import os
+import re
+import time
+from functools import cache, partial
+from typing import Any
+
+from authorizer.decision import Allowed, Denied, Request, decide
+from authorizer.secrets_manager import SecretsManager
+from authorizer.settings import Source, read_settings
+from common.headers import Headers, gather
+from common.keyring import KeyRing
+from common.metrics import metric_line
+
+settings = read_settings(os.environ)
+
+_TRACE_HEADER = re.compile(r"[A-Za-z0-9=;:\-]{1,512}")
+
+
+def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Answers a REQUEST authorizer event with a policy. What can't be decided through a fault of ours raises: a 500.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html
+    """
+    request = Request(
+        source=event["resource"].rpartition("/")[2],
+        headers=_headers(event),
+        received_at=event["requestContext"].get("requestTimeEpoch", time.time() * 1000) / 1000,
+    )
+    decision = decide(request, settings.sources, _keyring)
+    _measure(request, decision, event["requestContext"].get("extendedRequestId"))
+    return _policy(event["methodArn"], request.source, decision)
+
+
+def _headers(event: dict[str, Any]) -> Headers:
+    headers = event.get("multiValueHeaders") or {}  # `headers` has only one of the values of a repeated header
+    return gather((name, value) for name, values in headers.items() for value in values)
+
+
+def _policy(method_arn: str, source: str, decision: Allowed | Denied) -> dict[str, Any]:
+    # Denied in so many words: an answer that merely allows nothing would let the request in where the API's resource
+    # policy allows it.
+    effect = "Allow" if isinstance(decision, Allowed) else "Deny"
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": method_arn}
+    return {
+        "principalId": source,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": _answer_context(decision),
+    }
+
+
+def _answer_context(decision: Allowed | Denied) -> dict[str, str]:
+    if isinstance(decision, Denied):
+        return {"reason": decision.reason.value}
+    # Lambda's own trace header of this invocation, not the request's: a sender must not choose what SQS is given.
+    trace = os.environ.get("_X_AMZN_TRACE_ID", "")
+    return {"head": decision.head} | ({"trace": trace} if _TRACE_HEADER.fullmatch(trace) else {})
+
+
+def _measure(request: Request, decision: Allowed | Denied, request_id: str | None) -> None:
+    dimensions = {"source": request.source}
+    if isinstance(decision, Denied):
+        dimensions["reason"] = decision.reason.value
+    name = "Accepted" if isinstance(decision, Allowed) else "Refused"
+    at_ms = int(request.received_at * 1000)
+    print(metric_line(settings.metrics_namespace, at_ms, dimensions, {name: 1}, {"request_id": request_id}))  # noqa: T201
+
+
+@cache
+def _secrets_manager() -> SecretsManager:
+    return SecretsManager(os.environ)
+
+
+@cache
+def _keyring_of(name: str) -> KeyRing:
+    fetch = partial(_secrets_manager().live_versions, settings.secret_prefix + name)
+    return KeyRing(fetch, settings.sources[name].scheme.key_encoding)
+
+
+def _keyring(source: Source) -> KeyRing:
+    return _keyring_of(source.name)

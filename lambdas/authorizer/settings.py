@@ -1,0 +1,55 @@
+"""The authorizer's environment: field `sources` is the variable SOURCES, and so on."""
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.scheme import Scheme, load
+
+DEFAULT_CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded")
+DEFAULT_TOLERANCE_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the edge must know of one source. Content types are in lower case, without parameters."""
+
+    name: str
+    scheme: Scheme
+    content_types: tuple[str, ...]
+    tolerance_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The deployed variables. The sources come as compressed JSON, because Lambda's environment ends at 4 KB."""
+
+    sources: Mapping[str, Source]
+    secret_prefix: str
+    metrics_namespace: str
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Raises KeyError naming a missing variable, and ValueError for one that can't be read."""
+    return Settings(
+        sources=_sources(environ["SOURCES"]),
+        secret_prefix=environ["SECRET_PREFIX"],
+        metrics_namespace=environ["METRICS_NAMESPACE"],
+    )
+
+
+def _sources(text: str) -> dict[str, Source]:
+    described: dict[str, dict[str, Any]] = json.loads(gzip.decompress(base64.b64decode(text)))
+    return {name: _source(name, fields) for name, fields in described.items()}
+
+
+def _source(name: str, fields: Mapping[str, Any]) -> Source:
+    return Source(
+        name=name,
+        scheme=load(fields["scheme"]),
+        content_types=tuple(fields.get("content_types", DEFAULT_CONTENT_TYPES)),
+        tolerance_seconds=fields.get("tolerance_seconds", DEFAULT_TOLERANCE_SECONDS),
+    )

@@ -1,0 +1,107 @@
+"""The message in the queue. The request-mapping template writes it, around a head that the authorizer wrote.
+
+Version 1 is a JSON object with exactly the members of `_MEMBERS`, in any order, none twice: a body that broke out of
+its string would have to add or repeat one. The queue outlives a deployment, so a reader must know every version that is
+still in use.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_MEMBERS = {"version", "received_at_ms", "request_id", "head", "body"}
+_EMPTY_BODY = "{}"
+
+
+class MalformedEnvelope(ValueError):
+    """The message is not one that the template writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An accepted request. `headers` are the few that the scheme needs, by lower-case name.
+
+    `bodies` holds the body's exact bytes. There are two candidates where API Gateway does not tell an empty body from
+    `{}`: the signature decides.
+    """
+
+    source: str
+    received_at_ms: int
+    request_id: str
+    headers: Mapping[str, str]
+    bodies: tuple[bytes, ...]
+
+
+def write_head(source: str, headers: Mapping[str, str]) -> str:
+    """The authorizer's part, in an alphabet that a template, JSON and a form take as it is (RFC 4648, section 5)."""
+    text = json.dumps({"source": source, "headers": headers}, separators=(",", ":"), ensure_ascii=True)
+    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
+
+
+def read_envelope(message: str) -> Envelope:
+    """The envelope in a message's body. Raises MalformedEnvelope, and nothing else, whatever the text."""
+    fields = _object(message)
+    if fields.keys() != _MEMBERS or fields["version"] != 1:
+        raise MalformedEnvelope("not a version 1 envelope")
+    head = _object(_base64(_text(fields, "head").replace("-", "+").replace("_", "/")))
+    if head.keys() != {"source", "headers"}:
+        raise MalformedEnvelope("not a head")
+    return Envelope(
+        source=_text(head, "source"),
+        received_at_ms=_milliseconds(fields["received_at_ms"]),
+        request_id=_text(fields, "request_id"),
+        headers=_headers(head["headers"]),
+        bodies=_bodies(_text(fields, "body")),
+    )
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=_unrepeated)
+    except (ValueError, RecursionError):
+        raise MalformedEnvelope("not JSON") from None
+    if not isinstance(value, dict):
+        raise MalformedEnvelope("not a JSON object")
+    return value
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise MalformedEnvelope("a member is there twice")
+    return members
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields[name]
+    if not isinstance(value, str):
+        raise MalformedEnvelope(f"{name} is not a text")
+    return value
+
+
+def _milliseconds(value: object) -> int:
+    if type(value) is not int or not 0 < value < 10**14:
+        raise MalformedEnvelope("received_at_ms is not a time")
+    return value
+
+
+def _headers(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise MalformedEnvelope("headers are not texts by name")
+    return value
+
+
+def _bodies(text: str) -> tuple[bytes, ...]:
+    if text == _EMPTY_BODY:
+        return b"", b"{}"
+    return (_base64(text),)
+
+
+def _base64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        raise MalformedEnvelope("not base64") from None

@@ -1,0 +1,84 @@
+"""A source's live keys: read from the secret's text, compared in constant time, named by an opaque id."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from common.scheme import KeyEncoding
+
+_WHSEC = "whsec_"
+
+
+class InvalidKey(ValueError):
+    """The secret's text holds no usable key: a fault of ours, never of the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key. `id` names it in logs and events without telling anything of use about it."""
+
+    value: bytes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """Eight hexadecimal digits that stay the same for the same key."""
+        return hmac.digest(self.value, b"scalable-webhook key id", hashlib.sha256).hex()[:8]
+
+
+def read_keys(secrets: Iterable[str], encoding: KeyEncoding) -> tuple[Key, ...]:
+    """The keys in some secrets' texts, each once, in order. A text is one key, or a JSON list of keys.
+
+    Raises InvalidKey when a text is empty or not in the scheme's encoding.
+    """
+    keys = [Key(_decode(text, encoding)) for secret in secrets for text in _texts(secret)]
+    if not keys:
+        raise InvalidKey("there is no key")
+    return tuple(dict.fromkeys(keys))
+
+
+def _texts(secret: str) -> list[str]:
+    text = secret.strip()  # a file given to the AWS CLI ends with a line feed that is not part of the key
+    if not text.startswith("["):
+        return [text]
+    try:
+        listed = json.loads(text)
+    except (ValueError, RecursionError):
+        return [text]
+    if not listed or not all(isinstance(item, str) for item in listed):
+        raise InvalidKey("a list of keys must hold texts, and at least one")
+    return [item.strip() for item in listed]
+
+
+def _decode(text: str, encoding: KeyEncoding) -> bytes:
+    try:
+        value = _DECODERS[encoding](text)
+    except (ValueError, binascii.Error):
+        raise InvalidKey(f"the key is not in the encoding {encoding}") from None  # the cause could quote the key
+    if not value:
+        raise InvalidKey("the key is empty")
+    return value
+
+
+def _from_base64(text: str) -> bytes:
+    value = base64.b64decode(text, validate=True)
+    if base64.b64encode(value).decode("ascii") != text:
+        raise ValueError("not canonical")
+    return value
+
+
+def _from_whsec(text: str) -> bytes:
+    if not text.startswith(_WHSEC):
+        raise ValueError("no prefix")
+    return _from_base64(text.removeprefix(_WHSEC))
+
+
+_DECODERS: dict[KeyEncoding, Callable[[str], bytes]] = {
+    "utf8": lambda text: text.encode("utf-8"),
+    "base64": _from_base64,
+    "hex": bytes.fromhex,
+    "base64-after-whsec_": _from_whsec,
+}

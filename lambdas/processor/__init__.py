@@ -1,0 +1,1 @@
+"""The throttled processor of one lane: verifies, removes duplicates, stores."""

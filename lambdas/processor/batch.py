@@ -1,0 +1,76 @@
+"""A batch of records, each on its own: one that fails is reported alone and comes back, the others are done."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from processor.event import Result
+from processor.process import Lane, process
+
+logger = logging.getLogger(__name__)
+
+RESERVED_MS = 3_000
+"""A record is not begun with less than this left: a time-out would make the whole batch come back."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What became of the batch: results, and the message ids of the records to be tried again."""
+
+    results: Sequence[Result]
+    failed: Sequence[str]
+
+
+def process_batch(records: Sequence[Mapping[str, Any]], lane: Lane, remaining_ms: Callable[[], int]) -> BatchResult:
+    """Never raises for a record: what fails is logged and returned. The first is begun however little time is left."""
+    results: list[Result] = []
+    failed: list[str] = []
+    for position, record in enumerate(records):
+        if position and remaining_ms() < RESERVED_MS:
+            logger.warning("out of time", extra={"source": lane.settings.source, "left": len(records) - position})
+            failed += [left["messageId"] for left in records[position:]]
+            break
+        result = _attempt(record, lane)
+        if result is None:
+            failed.append(record["messageId"])
+        else:
+            results.append(result)
+    return BatchResult(results, failed)
+
+
+def _attempt(record: Mapping[str, Any], lane: Lane) -> Result | None:
+    source = lane.settings.source
+    try:
+        result = process(record, lane)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the message must come back and its neighbours go on
+        # Neither message nor traceback: either could quote a body or a header.
+        fields = {"source": source, "message_id": record["messageId"], "error": type(error).__name__}
+        logger.error("failed", extra=fields | {"at": _place(error), "aws_code": _aws_code(error)})  # noqa: TRY400
+        return None
+    logger.info(result.outcome.value, extra={"source": source} | _fields(result))
+    return result
+
+
+def _fields(result: Result) -> dict[str, str]:
+    fields = {
+        "outcome": result.outcome.value,
+        "event_id": result.event_id,
+        "message_id": result.message_id,
+        "webhook_request_id": result.request_id,
+        "key_id": result.key_id,
+        "reason": result.reason.value if result.reason else "",
+    }
+    return {name: value for name, value in fields.items() if value}
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace else ""
+
+
+def _aws_code(error: BaseException) -> str:
+    response = getattr(error, "response", {})
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""

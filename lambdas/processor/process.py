@@ -1,0 +1,126 @@
+"""One message from envelope to outcome. Anything that can't be verified is quarantined before any effect."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.envelope import Envelope, MalformedEnvelope, read_envelope
+from common.headers import Headers, gather
+from common.keyring import KeyRing
+from common.keys import Key
+from common.reasons import NotGenuine, Reason
+from common.scheme import Scheme
+from common.signature import Head, check_freshness, verify
+from processor.event import Event, Outcome, Quarantined, Result
+from processor.identity import identify
+from processor.settings import Settings
+from processor.store import EventStore
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What processing needs beside the message. There is no key ring for an unsigned source."""
+
+    settings: Settings
+    keyring: KeyRing | None
+    store: EventStore
+    clock: Callable[[], float]
+
+
+def process(record: Mapping[str, Any], lane: Lane) -> Result:
+    """The outcome of one SQS record. Raises for faults of ours, upon which the message must be tried again."""
+    try:
+        envelope = read_envelope(record["body"])
+        if envelope.source != lane.settings.source:
+            raise MalformedEnvelope("of another lane")
+    except MalformedEnvelope:
+        return _quarantine(_unreadable(record, lane.settings.source), lane)
+    headers = gather(envelope.headers.items())
+    try:
+        event = _verified(envelope, headers, record["messageId"], lane)
+    except NotGenuine as refusal:
+        return _quarantine(_refused(envelope, headers, record["messageId"], refusal.reason), lane)
+    return _result(event, lane.store.put_event(event, lane.clock()), event.id, event.key_id)
+
+
+def _verified(envelope: Envelope, headers: Headers, message_id: str, lane: Lane) -> Event:
+    scheme = lane.settings.scheme
+    head, key, body = _genuine(scheme, envelope, headers, lane)
+    # Against the receive time: how long the message then waited in the queue is no fault of the sender's.
+    check_freshness(head, envelope.received_at_ms / 1000, lane.settings.tolerance_seconds)
+    type_header = _header(headers, scheme.type.header) if scheme.type and scheme.type.header else None
+    identity = identify(scheme, head, type_header, body)
+    return Event(
+        source=envelope.source,
+        id=identity.id,
+        type=identity.type,
+        key_id=key.id if key else "",
+        content_type=_header(headers, "content-type"),
+        received_at_ms=envelope.received_at_ms,
+        request_id=envelope.request_id,
+        message_id=message_id,
+        body=body,
+    )
+
+
+def _genuine(scheme: Scheme, envelope: Envelope, headers: Headers, lane: Lane) -> tuple[Head, Key | None, bytes]:
+    """The first body for which a key fits; on a mismatch once more with keys that are new since. Raises NotGenuine."""
+    if lane.keyring is None:
+        return *verify(scheme, (), headers, envelope.bodies[0]), envelope.bodies[0]
+    now = lane.clock()
+    try:
+        return _first_match(scheme, lane.keyring.keys(now), headers, envelope.bodies)
+    except NotGenuine as refusal:
+        if refusal.reason is not Reason.SIGNATURE_MISMATCH:
+            raise
+        return _first_match(scheme, lane.keyring.newer_keys(now), headers, envelope.bodies)
+
+
+def _first_match(
+    scheme: Scheme, keys: tuple[Key, ...], headers: Headers, bodies: tuple[bytes, ...]
+) -> tuple[Head, Key | None, bytes]:
+    for body in bodies[:-1]:
+        try:
+            return *verify(scheme, keys, headers, body), body
+        except NotGenuine:
+            continue
+    return *verify(scheme, keys, headers, bodies[-1]), bodies[-1]
+
+
+def _quarantine(message: Quarantined, lane: Lane) -> Result:
+    lane.store.put_quarantined(message, lane.clock())
+    return _result(message, Outcome.QUARANTINED, reason=message.reason)
+
+
+def _refused(envelope: Envelope, headers: Headers, message_id: str, reason: Reason) -> Quarantined:
+    return Quarantined(
+        source=envelope.source,
+        reason=reason,
+        content_type=_header(headers, "content-type"),
+        received_at_ms=envelope.received_at_ms,
+        request_id=envelope.request_id,
+        message_id=message_id,
+        body=envelope.bodies[0],
+    )
+
+
+def _unreadable(record: Mapping[str, Any], source: str) -> Quarantined:
+    return Quarantined(
+        source=source,
+        reason=Reason.MALFORMED_ENVELOPE,
+        content_type="",
+        received_at_ms=int(record["attributes"]["SentTimestamp"]),
+        request_id="",
+        message_id=record["messageId"],
+        body=record["body"].encode("utf-8", "surrogatepass"),
+    )
+
+
+def _header(headers: Headers, name: str) -> str:
+    return headers.get(name.lower(), ("",))[0]
+
+
+def _result(
+    message: Event | Quarantined, outcome: Outcome, event_id: str = "", key_id: str = "", reason: Reason | None = None
+) -> Result:
+    return Result(outcome, message.message_id, message.request_id, message.received_at_ms, event_id, key_id, reason)

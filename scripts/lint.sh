@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Formatting and types of the Python, formatting and validity of the Terraform. Changes nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+.venv/bin/ruff format --quiet --check . || { echo "lint: run make format" >&2; exit 1; }
+.venv/bin/ruff check --quiet .
+.venv/bin/mypy
+terraform fmt -check -recursive modules envs || { echo "lint: run make format" >&2; exit 1; }
+.venv/bin/python -m webhookctl.local.validate envs/*
