@@ -87,11 +87,11 @@ def matching_key(scheme: Scheme, keys: Iterable[Key], head: Head, body: bytes) -
 
 def sign(scheme: Scheme, key: Key, *, timestamp: str, event_id: str, body: bytes) -> dict[str, str]:
     """The headers that a sender with this key would send with this body: the verifier's other side."""
+    headers = {scheme.id.header: event_id} if scheme.id and scheme.id.header and event_id else {}
     if scheme.signature is None:
-        return {}
+        return headers
     material = signed_material(scheme, Head(timestamp=timestamp, id=event_id), body)
     items = [scheme.signature.prefix + _expected(scheme, key, material).decode("utf-8")]
-    headers = {}
     if scheme.timestamp and scheme.timestamp.prefix:
         items.insert(0, scheme.timestamp.prefix + timestamp)
     elif scheme.timestamp and scheme.timestamp.header:

@@ -1,0 +1,116 @@
+import base64
+import gzip
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from authorizer.settings import read_settings
+
+SOURCES = {
+    "github": {"scheme": "github"},
+    "acme": {"scheme": {"signature": {"header": "X-Acme"}}, "content_types": ["text/xml"], "tolerance_seconds": 60},
+    "partner": {"scheme": "token"},
+}
+ENVIRONMENT = {
+    "SOURCES": base64.b64encode(gzip.compress(json.dumps(SOURCES).encode())).decode(),
+    "SECRET_PREFIX": "webhook-test/",
+    "METRICS_NAMESPACE": "webhook-test",
+}
+
+
+@pytest.fixture
+def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    sys.modules.pop("authorizer.handler", None)
+    yield importlib.import_module("authorizer.handler")
+    del sys.modules["authorizer.handler"]
+
+
+@pytest.fixture
+def event() -> dict[str, Any]:
+    text = (Path(__file__).parent / "events" / "github.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def test_an_allowed_request_gets_exactly_its_method_and_its_head(handler: ModuleType, event: dict[str, Any]) -> None:
+    answer = handler.handle(event, None)
+    assert answer["policyDocument"]["Statement"] == [
+        {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": event["methodArn"]}
+    ]
+    head = json.loads(base64.urlsafe_b64decode(answer["context"]["head"] + "=="))
+    assert head["source"] == "github"
+    assert head["headers"]["x-github-event"] == "issues"
+
+
+def test_a_refused_request_is_denied_in_so_many_words_with_a_reason(handler: ModuleType, event: dict[str, Any]) -> None:
+    event["multiValueHeaders"]["X-Hub-Signature-256"] = ["sha1=abc"]
+    answer = handler.handle(event, None)
+    assert answer["policyDocument"]["Statement"][0]["Effect"] == "Deny"
+    assert answer["context"] == {"reason": "malformed_signature"}
+
+
+def test_a_header_repeated_with_another_spelling_is_refused(handler: ModuleType, event: dict[str, Any]) -> None:
+    headers = event["multiValueHeaders"]
+    headers["x-hub-signature-256"] = headers["X-Hub-Signature-256"]
+    assert handler.handle(event, None)["context"] == {"reason": "repeated_header"}
+
+
+def test_an_event_without_headers_is_refused_not_an_error(handler: ModuleType, event: dict[str, Any]) -> None:
+    event["multiValueHeaders"] = None
+    assert handler.handle(event, None)["context"] == {"reason": "missing_content_type"}
+
+
+def test_context_values_are_texts_since_templates_see_nothing_else(handler: ModuleType, event: dict[str, Any]) -> None:
+    assert all(isinstance(value, str) for value in handler.handle(event, None)["context"].values())
+
+
+def test_the_trace_is_lambdas_own_and_never_the_senders(
+    handler: ModuleType, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event["multiValueHeaders"]["X-Amzn-Trace-Id"] = ["Root=1-sender"]
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)
+    assert handler.handle(event, None)["context"]["trace"] == trace
+    monkeypatch.delenv("_X_AMZN_TRACE_ID")
+    assert "trace" not in handler.handle(event, None)["context"]
+
+
+def test_each_decision_is_one_metric_line_without_any_header(
+    handler: ModuleType, event: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler.handle(event, None)
+    event["multiValueHeaders"]["X-Hub-Signature-256"] = ["forged"]
+    handler.handle(event, None)
+    accepted, refused = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (accepted["source"], accepted["Accepted"], accepted["request_id"]) == ("github", 1, "ZYXwvuTSrqpONm=")
+    assert (refused["Refused"], refused["reason"]) == (1, "malformed_signature")
+    assert refused["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["source", "reason"]]
+    assert refused.keys() == {"_aws", "request_id", "source", "reason", "Refused"}
+
+
+def test_a_source_is_a_preset_or_data_and_the_rest_has_defaults() -> None:
+    sources = read_settings(ENVIRONMENT).sources
+    assert sources["github"].tolerance_seconds == 300
+    assert sources["github"].content_types == ("application/json", "application/x-www-form-urlencoded")
+    assert (sources["acme"].tolerance_seconds, sources["acme"].content_types) == (60, ("text/xml",))
+    assert sources["acme"].scheme.header_names == ("x-acme",)
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT))
+def test_a_missing_variable_is_named(name: str) -> None:
+    with pytest.raises(KeyError, match=name):
+        read_settings({other: value for other, value in ENVIRONMENT.items() if other != name})
+
+
+@pytest.mark.parametrize("text", ["not base64", base64.b64encode(b"not gzip").decode()])
+def test_sources_that_can_not_be_read_are_an_error_at_start(text: str) -> None:
+    with pytest.raises((ValueError, OSError)):
+        read_settings(ENVIRONMENT | {"SOURCES": text})

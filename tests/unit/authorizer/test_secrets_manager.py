@@ -1,0 +1,123 @@
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from authorizer.secrets_manager import SecretsManager, SecretUnavailable
+
+NOW = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUt",
+    "AWS_SESSION_TOKEN": "session+/=",
+}
+MISSING = (400, {"__type": "ResourceNotFoundException"})
+
+
+class Service:
+    """Stands in for Secrets Manager: answers by version stage, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, Any]] = {
+            "AWSCURRENT": (200, {"SecretString": "new"}),
+            "AWSPREVIOUS": MISSING,
+        }
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                service.requests.append(({name.lower(): value for name, value in self.headers.items()}, body))
+                status, answer = service.answers[json.loads(body)["VersionStage"]]
+                content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+
+    def client(self, **environ: str) -> SecretsManager:
+        url = f"http://127.0.0.1:{self.server.server_port}"
+        return SecretsManager({"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": url, **CREDENTIALS, **environ})
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    service = Service()
+    thread = threading.Thread(target=service.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield service
+    service.server.shutdown()
+    thread.join()
+    service.server.server_close()
+
+
+def test_the_current_and_the_previous_version_are_live(service: Service) -> None:
+    assert service.client().live_versions("webhook-dev/partner") == ["new"]
+    service.answers["AWSPREVIOUS"] = (200, {"SecretString": "old"})
+    assert service.client().live_versions("webhook-dev/partner") == ["new", "old"]
+    assert json.loads(service.requests[0][1])["SecretId"] == "webhook-dev/partner"
+
+
+def test_a_request_is_signed_as_botocore_signs_it(service: Service) -> None:
+    service.client().live_versions("webhook-dev/partner", NOW)
+    headers, body = service.requests[0]
+    request = AWSRequest("POST", f"http://{headers['host']}/", data=body)
+    for name in ("content-type", "x-amz-target"):
+        request.headers[name] = headers[name]
+    request.context["timestamp"] = headers["x-amz-date"]
+    signer = SigV4Auth(Credentials("AKIDEXAMPLE", "wJalrXUt", "session+/="), "secretsmanager", "eu-central-1")
+    request.headers["X-Amz-Date"] = headers["x-amz-date"]
+    request.headers["X-Amz-Security-Token"] = "session+/="
+    canonical = signer.canonical_request(request)
+    signature = signer.signature(signer.string_to_sign(request, canonical), request)
+    assert headers["authorization"].endswith(f"Signature={signature}")
+    assert f"Credential=AKIDEXAMPLE/{signer.credential_scope(request)}," in headers["authorization"]
+
+
+def test_a_secret_without_a_value_says_what_to_do(service: Service) -> None:
+    service.answers["AWSCURRENT"] = MISSING
+    with pytest.raises(SecretUnavailable, match="put one with: aws secretsmanager put-secret-value"):
+        service.client().live_versions("webhook-dev/partner")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, b"oops"),
+        (400, {"__type": "com.amazon#AccessDeniedException"}),
+        (200, b"[]"),
+        (200, {"SecretBinary": "AA=="}),
+    ],
+)
+def test_any_other_answer_is_unavailable_with_its_code(service: Service, answer: tuple[int, Any]) -> None:
+    service.answers["AWSCURRENT"] = answer
+    with pytest.raises(SecretUnavailable, match=f"status {answer[0]}"):
+        service.client().live_versions("webhook-dev/partner")
+
+
+def test_a_service_out_of_reach_is_unavailable() -> None:
+    client = SecretsManager({"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", **CREDENTIALS})
+    with pytest.raises(SecretUnavailable, match="ConnectionRefusedError"):
+        client.live_versions("webhook-dev/partner")
+
+
+def test_the_endpoint_is_the_regions_own_unless_told_otherwise() -> None:
+    def host(**environ: str) -> str | None:
+        return SecretsManager({**CREDENTIALS, **environ})._endpoint.hostname
+
+    assert host(AWS_REGION="eu-central-1") == "secretsmanager.eu-central-1.amazonaws.com"
+    assert host(AWS_REGION="cn-north-1") == "secretsmanager.cn-north-1.amazonaws.com.cn"
+    assert host(AWS_REGION="x", AWS_ENDPOINT_URL_SECRETS_MANAGER="http://[::1]:5/") == "::1"

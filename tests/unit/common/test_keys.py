@@ -1,0 +1,87 @@
+import pytest
+
+from common.keyring import MAX_AGE_SECONDS, MIN_AGE_SECONDS, KeyRing
+from common.keys import InvalidKey, Key, read_keys
+
+
+def test_a_secret_is_one_key_or_a_json_list_of_keys() -> None:
+    assert read_keys(["one\n"], "utf8") == (Key(b"one"),)
+    assert read_keys(['["one", "two"]'], "utf8") == (Key(b"one"), Key(b"two"))
+
+
+def test_a_key_that_begins_like_a_list_and_is_none_is_a_key() -> None:
+    assert read_keys(["[not json"], "utf8") == (Key(b"[not json"),)
+
+
+def test_a_key_in_two_versions_of_the_secret_counts_once() -> None:
+    assert read_keys(["new", '["old", "new"]'], "utf8") == (Key(b"new"), Key(b"old"))
+
+
+@pytest.mark.parametrize(
+    ("secret", "encoding"),
+    [
+        ("", "utf8"),
+        (" \n", "utf8"),
+        ("[]", "utf8"),
+        ("[1]", "utf8"),
+        ('[""]', "utf8"),
+        ("a", "base64"),
+        ("YR==", "base64"),
+        ("zz", "hex"),
+        ("MfKQ9r8G", "base64-after-whsec_"),
+        ("whsec_", "base64-after-whsec_"),
+    ],
+)
+def test_a_secret_without_a_usable_key_is_refused(secret: str, encoding: str) -> None:
+    with pytest.raises(InvalidKey):
+        read_keys([secret], encoding)  # type: ignore[arg-type]
+
+
+def test_an_error_and_a_key_do_not_show_the_secret() -> None:
+    with pytest.raises(InvalidKey) as error:
+        read_keys(["not-base64!"], "base64")
+    assert "not-base64!" not in str(error.value)
+    assert error.value.__cause__ is None
+    assert "s3cret" not in repr(Key(b"s3cret"))
+
+
+def test_a_key_id_is_stable_and_differs_between_keys() -> None:
+    assert Key(b"a").id == Key(b"a").id != Key(b"b").id
+
+
+class Secret:
+    def __init__(self, *texts: str) -> None:
+        self.texts = texts
+        self.reads = 0
+
+    def __call__(self) -> tuple[str, ...]:
+        self.reads += 1
+        return self.texts
+
+
+def test_keys_are_read_once_while_they_are_young() -> None:
+    secret = Secret("k")
+    ring = KeyRing(secret, "utf8")
+    for now in (0, 1, MAX_AGE_SECONDS):
+        assert ring.keys(now) == (Key(b"k"),)
+    assert secret.reads == 1
+    ring.keys(MAX_AGE_SECONDS + 1)
+    assert secret.reads == 2
+
+
+def test_a_mismatch_finds_a_key_that_is_new() -> None:
+    secret = Secret("old")
+    ring = KeyRing(secret, "utf8")
+    ring.keys(0)
+    secret.texts = ("new", "old")
+    assert ring.newer_keys(MIN_AGE_SECONDS + 1) == (Key(b"new"),)
+
+
+def test_forgeries_read_the_secret_no_more_often_than_the_bound() -> None:
+    secret = Secret("k")
+    ring = KeyRing(secret, "utf8")
+    for tenth in range(10 * 60 + 1):
+        now = tenth / 10
+        ring.keys(now)
+        ring.newer_keys(now)
+    assert secret.reads <= 60 / MIN_AGE_SECONDS + 1

@@ -1,0 +1,79 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.scheme import InvalidScheme, load, preset, presets
+
+SIGNATURE = {"header": "X-Signature"}
+
+
+def test_every_preset_can_be_read_and_cites_where_it_is_documented() -> None:
+    for name, data in presets().items():
+        assert preset(name).kind == data["kind"]
+        assert data["title"]
+        assert data["documentation"]
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidScheme, match="known are github, shopify"):
+        load("nobody")
+
+
+def test_a_field_that_is_null_is_as_if_it_were_not_there() -> None:
+    assert load({"signature": {**SIGNATURE, "separator": None}, "id": None}) == load({"signature": SIGNATURE})
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ([], "must be a JSON object"),
+        ({"signature": SIGNATURE, "sign": 1}, "unknown fields: sign"),
+        ({}, "must name the header with the signature"),
+        ({"kind": "unsigned", "signature": SIGNATURE}, "except for kind unsigned"),
+        ({"kind": "rsa", "signature": SIGNATURE}, "kind must be one of"),
+        ({"signature": {"header": "a b"}}, "must be the name of a header"),
+        ({"signature": {**SIGNATURE, "encoding": "base32"}}, "encoding must be one of"),
+        ({"signature": {**SIGNATURE, "separator": ";"}}, "separator must be one of"),
+        ({"signature": SIGNATURE, "digest": "md5"}, "digest must be one of"),
+        ({"signature": SIGNATURE, "signed": "{timestamp}"}, "must contain {body} once"),
+        ({"signature": SIGNATURE, "signed": "{body}{body}"}, "must contain {body} once"),
+        ({"signature": SIGNATURE, "timestamp": {"header": "X-Time"}}, "an unsigned time proves nothing"),
+        ({"signature": SIGNATURE, "signed": "{timestamp}{body}"}, "goes with {timestamp}"),
+        ({"signature": SIGNATURE, "signed": "{id}{body}"}, "must name the header it is in"),
+        ({"signature": SIGNATURE, "signed": "{id}{body}", "id": {"pointer": "/id"}}, "must name the header it is in"),
+        ({"signature": SIGNATURE, "id": {}}, "needs either a header or a pointer"),
+        ({"signature": SIGNATURE, "id": {"pointer": "id"}}, "must begin with /"),
+        (
+            {"signature": SIGNATURE, "signed": "{timestamp}{body}", "timestamp": {"prefix": "t="}},
+            "needs scheme.signature.separator",
+        ),
+        ({"signature": SIGNATURE, "signed": "{timestamp}{body}", "timestamp": {}}, "either a header or the prefix"),
+        ({"signature": SIGNATURE, "key_encoding": 5}, "key_encoding must be one of"),
+    ],
+)
+def test_wrong_data_is_refused_with_a_sentence_that_says_where(data: Any, sentence: str) -> None:
+    with pytest.raises(InvalidScheme) as error:
+        load(data)
+    assert sentence in str(error.value)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.text(max_size=10) | st.sampled_from(["kind", "signature", "header", "id"]), inner, max_size=4
+        )
+    ),
+    max_leaves=10,
+)
+
+
+@given(json_values)
+def test_any_data_is_a_scheme_or_invalid(data: Any) -> None:
+    try:
+        load(data)
+    except InvalidScheme as error:
+        assert str(error)

@@ -1,0 +1,75 @@
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import boto3
+import pytest
+
+from processor.settings import read_settings
+from tests.unit.processor.conftest import TABLE, Bench
+from tests.unit.processor.records import record
+
+ENVIRONMENT = {
+    "SOURCE": "github",
+    "SCHEME": '"github"',
+    "TOLERANCE_SECONDS": "300",
+    "SECRET_NAME": "webhook-test/github",
+    "TABLE_NAME": TABLE,
+    "EVENT_RETENTION_DAYS": "30",
+    "METRICS_NAMESPACE": "webhook-test",
+}
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 10_000
+
+
+@pytest.fixture
+def handler(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    for name, value in {**ENVIRONMENT, "AWS_XRAY_SDK_ENABLED": "false", "LAMBDA_TASK_ROOT": "/var/task"}.items():
+        monkeypatch.setenv(name, value)
+    sys.modules.pop("processor.handler", None)
+    yield importlib.import_module("processor.handler")
+    del sys.modules["processor.handler"]
+
+
+def test_a_batch_is_processed_and_only_failures_are_reported(
+    handler: ModuleType, bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrets = boto3.client("secretsmanager")
+    secrets.create_secret(Name="webhook-test/github", SecretString="older")
+    secrets.put_secret_value(SecretId="webhook-test/github", SecretString="s3cret")
+    records = [
+        record(),
+        record(b"2", key="older", event_id="evt-2", message_id="m-2"),
+        {**record(message_id="bad"), "body": None},
+    ]
+    answer = handler.handle({"Records": records}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert len(bench.items()) == 2
+    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (line["source"], line["Stored"], line["Failed"]) == ("github", 2, 1)
+
+
+def test_a_secret_without_a_value_fails_the_batch_and_quarantines_nothing(handler: ModuleType, bench: Bench) -> None:
+    boto3.client("secretsmanager").create_secret(Name="webhook-test/github")
+    answer = handler.handle({"Records": [record()]}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "message-1"}]}
+    assert bench.items() == []
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT))
+def test_a_missing_variable_is_named(name: str) -> None:
+    with pytest.raises(KeyError, match=name):
+        read_settings({other: value for other, value in ENVIRONMENT.items() if other != name})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TOLERANCE_SECONDS", "soon"), ("SCHEME", "github"), ("SCHEME", '"nobody"')]
+)
+def test_a_wrong_variable_is_an_error_at_start(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        read_settings(ENVIRONMENT | {name: value})
