@@ -7,4 +7,4 @@ cd "$(dirname "$0")/.."
 .venv/bin/ruff check --quiet .
 .venv/bin/mypy
 terraform fmt -check -recursive modules envs || { echo "lint: run make format" >&2; exit 1; }
-.venv/bin/python -m webhookctl.local.validate envs/*
+.venv/bin/python scripts/validate_terraform.py

@@ -1,0 +1,69 @@
+# Where things are tried: all of it can be destroyed and made again.
+module "webhook" {
+  source = "../../modules/webhook"
+
+  name                 = "webhook-dev"
+  deletion_protection  = false
+  secret_recovery_days = 0
+  log_retention_days   = 7
+
+  sources = {
+    github = {
+      scheme          = "github"
+      max_concurrency = 3
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    slack = {
+      scheme          = "slack"
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    stripe = {
+      scheme          = "stripe"
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    shopify = {
+      scheme          = "shopify"
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    billing = {
+      scheme          = "standard-webhooks"
+      success_status  = 202
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    partner = {
+      scheme          = "token"
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    # A sender without a preset: how it signs, as data.
+    acme = {
+      custom_scheme = {
+        kind      = "hmac"
+        digest    = "sha512"
+        signature = { header = "X-Acme-Signature", encoding = "base64" }
+        timestamp = { header = "X-Acme-Timestamp" }
+        signed    = "{timestamp}.{body}"
+        id        = { pointer = "/event/id" }
+      }
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+  }
+}

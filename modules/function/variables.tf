@@ -1,0 +1,62 @@
+variable "name" {
+  description = "Name of the function, of its role, and the end of its log group's name."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.name))
+    error_message = "The function's name \"${var.name}\" has ${length(var.name)} characters: Lambda and IAM take at most 64 letters, digits, - and _. Shorten the environment's name or the source's."
+  }
+}
+
+variable "package" {
+  description = "Directory in lambdas/ that holds the code: its zip is build/<package>.zip, its handler <package>.handler.handle."
+  type        = string
+
+  validation {
+    condition     = fileexists("${path.module}/../../build/${var.package}.zip")
+    error_message = "build/${var.package}.zip is not there. Run scripts/build.sh, which makes the zips from lambdas/."
+  }
+}
+
+variable "description" {
+  description = "What the function does, in a few words for the console."
+  type        = string
+}
+
+variable "timeout_seconds" {
+  description = "Longest run of one call, 1 to 900 seconds."
+  type        = number
+
+  validation {
+    condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900 && floor(var.timeout_seconds) == var.timeout_seconds
+    error_message = "timeout_seconds of ${var.name} is ${var.timeout_seconds}: set a whole number from 1 to 900, the longest that Lambda runs."
+  }
+}
+
+variable "memory_mb" {
+  description = "Memory in MB, 128 to 10,240. CPU grows with it: 1,769 MB is one whole core."
+  type        = number
+
+  validation {
+    condition     = var.memory_mb >= 128 && var.memory_mb <= 10240 && floor(var.memory_mb) == var.memory_mb
+    error_message = "memory_mb of ${var.name} is ${var.memory_mb}: set a whole number from 128 to 10240."
+  }
+}
+
+variable "environment" {
+  description = "Environment variables, exactly those that the package's settings read."
+  type        = map(string)
+}
+
+variable "statements" {
+  description = "What the function may do beyond its own logs and traces: allowed actions on exactly named resources."
+  type = list(object({
+    actions   = list(string)
+    resources = list(string)
+  }))
+}
+
+variable "log_retention_days" {
+  description = "Days that log lines are kept, one of the periods CloudWatch Logs offers."
+  type        = number
+}

@@ -1,0 +1,77 @@
+locals {
+  # What the authorizer takes a source to have unless it is told otherwise: left out, so that a hundred sources fit its environment.
+  default_content_types     = ["application/json", "application/x-www-form-urlencoded"]
+  default_tolerance_seconds = 300
+
+  sources_variable = base64gzip(jsonencode({
+    for key, source in var.sources : key => merge(
+      { scheme = jsondecode(source.scheme_json) },
+      source.content_types == local.default_content_types ? {} : { content_types = source.content_types },
+      source.tolerance_seconds == local.default_tolerance_seconds ? {} : { tolerance_seconds = source.tolerance_seconds },
+    )
+  }))
+
+  # A request without its source's signature header is a 401 that costs no Lambda. Something must be named, or the provider
+  # names the Authorization header and every webhook is a 401; the caller's address is always there.
+  always_present = "context.identity.sourceIp"
+  signature_headers = {
+    for key, source in var.sources : key => source.signature_header == null ? local.always_present : "method.request.header.${source.signature_header}"
+  }
+
+  # Amazon API Gateway quotas: ten authorizers per REST API.
+  max_authorizers  = 10
+  too_many_headers = length(distinct(values(local.signature_headers))) > local.max_authorizers
+  identity_sources = { for key, header in local.signature_headers : key => local.too_many_headers ? local.always_present : header }
+}
+
+module "authorizer" {
+  source = "../function"
+
+  name               = "${var.name}-authorizer"
+  package            = "authorizer"
+  description        = "Decides from a webhook's head whether it may come in"
+  timeout_seconds    = 5
+  memory_mb          = 256
+  log_retention_days = var.log_retention_days
+
+  environment = {
+    SOURCES           = local.sources_variable
+    SECRET_PREFIX     = var.secret_prefix
+    METRICS_NAMESPACE = var.metrics_namespace
+  }
+
+  statements = [
+    for arns in [values(var.token_secret_arns)] : {
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = arns
+    } if length(arns) > 0
+  ]
+}
+
+resource "aws_api_gateway_authorizer" "this" {
+  for_each = toset(values(local.identity_sources))
+
+  name            = replace(each.key, ".", "-")
+  rest_api_id     = aws_api_gateway_rest_api.this.id
+  type            = "REQUEST"
+  authorizer_uri  = module.authorizer.invoke_arn
+  identity_source = each.key
+
+  # A cached answer would let another request in on this one's signature.
+  authorizer_result_ttl_in_seconds = 0
+
+  lifecycle {
+    precondition {
+      condition     = length(local.sources_variable) <= 3500
+      error_message = "The sources take ${length(local.sources_variable)} of the 3,500 characters that they may in the authorizer's environment, which AWS holds to 4 KB: use presets instead of custom schemes, leave content_types and tolerance_seconds as they are by default, or split the sources over two environments."
+    }
+  }
+}
+
+resource "aws_lambda_permission" "authorizer" {
+  statement_id  = "api-gateway"
+  action        = "lambda:InvokeFunction"
+  function_name = module.authorizer.name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/authorizers/*"
+}

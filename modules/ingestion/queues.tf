@@ -1,0 +1,69 @@
+data "aws_partition" "current" {}
+
+locals {
+  # arn:<partition>:logs:<region>:<account>:log-group:<name>. Where things go, from the first thing that is there: no data source
+  # asks AWS at plan time, and a queue's policy can name it before it exists.
+  arn     = split(":", aws_cloudwatch_log_group.access.arn)
+  region  = local.arn[3]
+  account = local.arn[4]
+
+  queue_names = { for key in keys(var.sources) : key => "${var.name}-${key}" }
+
+  # SQS takes four times as much, the AWS provider before 6 no more than this.
+  max_message_bytes = 262144
+}
+
+# The TLS policy is in the queue itself: the provider waits some 25 s for every SQS resource, one after another.
+
+resource "aws_sqs_queue" "this" {
+  for_each = var.sources
+
+  name                       = local.queue_names[each.key]
+  max_message_size           = local.max_message_bytes
+  message_retention_seconds  = each.value.retention_days * 24 * 60 * 60
+  visibility_timeout_seconds = 6 * each.value.timeout_seconds + each.value.batch_window_seconds
+  sqs_managed_sse_enabled    = true
+  policy                     = local.tls_only[local.queue_names[each.key]]
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.dead_letter[each.key].arn
+    maxReceiveCount     = each.value.max_receive_count
+  })
+}
+
+resource "aws_sqs_queue" "dead_letter" {
+  for_each = var.sources
+
+  name                      = "${local.queue_names[each.key]}-dead-letter"
+  max_message_size          = local.max_message_bytes
+  message_retention_seconds = each.value.dead_letter_retention_days * 24 * 60 * 60
+  sqs_managed_sse_enabled   = true
+  policy                    = local.tls_only["${local.queue_names[each.key]}-dead-letter"]
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
+  for_each = var.sources
+
+  queue_url = aws_sqs_queue.dead_letter[each.key].url
+
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.this[each.key].arn]
+  })
+}
+
+locals {
+  tls_only = {
+    for name in flatten([for name in values(local.queue_names) : [name, "${name}-dead-letter"]]) : name => jsonencode({
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "TlsOnly"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sqs:*"
+        Resource  = "arn:${data.aws_partition.current.partition}:sqs:${local.region}:${local.account}:${name}"
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }]
+    })
+  }
+}

@@ -1,0 +1,125 @@
+variable "name" {
+  description = "Name of the API, and the beginning of the name of everything else."
+  type        = string
+}
+
+variable "sources" {
+  description = <<-EOT
+    The senders, by name. Each gets POST /webhooks/<name>, a queue and a dead-letter queue:
+    - scheme_json: how it signs, as JSON text: a preset's name or a custom scheme's object
+    - signature_header: header that carries the signature or token; null for a source that does not sign
+    - content_types: exact media types that are let in
+    - tolerance_seconds: how far a signed timestamp may be from now
+    - success_status: what the sender is answered when its webhook is kept, 200 or 202
+    - rate_per_second, burst: throttle of the route
+    - allowed_cidrs: addresses that may call; none listed = all may
+    - timeout_seconds, batch_window_seconds: of the lane's processor, from which the queue's visibility follows
+    - max_receive_count: attempts before a message goes to the dead-letter queue
+    - retention_days, dead_letter_retention_days: how long the two queues keep a message
+  EOT
+  type = map(object({
+    scheme_json                = string
+    signature_header           = optional(string)
+    content_types              = list(string)
+    tolerance_seconds          = number
+    success_status             = number
+    rate_per_second            = number
+    burst                      = number
+    allowed_cidrs              = list(string)
+    timeout_seconds            = number
+    batch_window_seconds       = number
+    max_receive_count          = number
+    retention_days             = number
+    dead_letter_retention_days = number
+  }))
+
+  validation {
+    condition     = alltrue([for key in keys(var.sources) : length("${var.name}-${key}-dead-letter") <= 80])
+    error_message = "SQS takes names of at most 80 characters, and <name>-<source>-dead-letter is longer: shorten name or the source's key (${join(", ", [for key in keys(var.sources) : key if length("${var.name}-${key}-dead-letter") > 80])})."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : length(source.content_types) > 0])
+    error_message = "content_types is empty, so nothing could get in: list the media types that the source sends (${join(", ", [for key, source in var.sources : key if length(source.content_types) == 0])})."
+  }
+
+  # An API Gateway mapping template is looked up by the exact type, and a wildcard in binary_media_types does not work there.
+  validation {
+    condition     = alltrue(flatten([for source in values(var.sources) : [for type in source.content_types : can(regex("^[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+$", type))]]))
+    error_message = "content_types takes exact media types in lower case, such as \"application/json\": no wildcard, no parameters such as \"; charset=utf-8\", no capitals (${join(", ", flatten([for key, source in var.sources : [for type in source.content_types : "${key}: ${type}" if !can(regex("^[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+$", type))]]))})."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.tolerance_seconds >= 1 && source.tolerance_seconds <= 86400])
+    error_message = "tolerance_seconds must be 1 to 86400 (a day): a longer one lets old webhooks be replayed, and 300 is what most senders document (${join(", ", [for key, source in var.sources : key if source.tolerance_seconds < 1 || source.tolerance_seconds > 86400])})."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : contains([200, 202], source.success_status)])
+    error_message = "success_status must be 200 or 202: senders take anything else for a failure or a redirect (${join(", ", [for key, source in var.sources : key if !contains([200, 202], source.success_status)])})."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.rate_per_second > 0])
+    error_message = "rate_per_second must be above 0, or every webhook is refused; to stop processing without refusing, set paused = true (${join(", ", [for key, source in var.sources : key if source.rate_per_second <= 0])})."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.burst >= 1])
+    error_message = "burst must be at least 1, or every webhook is refused (${join(", ", [for key, source in var.sources : key if source.burst < 1])})."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for source in values(var.sources) : [for cidr in source.allowed_cidrs : can(cidrhost(cidr, 0))]]))
+    error_message = "allowed_cidrs takes address ranges such as \"203.0.113.0/24\"; a single address ends in /32, or /128 for IPv6 (${join(", ", flatten([for key, source in var.sources : [for cidr in source.allowed_cidrs : "${key}: ${cidr}" if !can(cidrhost(cidr, 0))]]))})."
+  }
+
+  # Amazon SQS Developer Guide, "Using Lambda with SQS": fewer than 5 sends messages away when the function is merely throttled.
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.max_receive_count >= 5 && source.max_receive_count <= 1000])
+    error_message = "max_receive_count must be 5 to 1000: with fewer attempts a throttled processor sends good webhooks to the dead-letter queue (${join(", ", [for key, source in var.sources : key if source.max_receive_count < 5 || source.max_receive_count > 1000])})."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for source in values(var.sources) : [for days in [source.retention_days, source.dead_letter_retention_days] : days >= 1 && days <= 14]]))
+    error_message = "retention_days and dead_letter_retention_days must be 1 to 14, the longest that SQS keeps a message (${join(", ", [for key, source in var.sources : key if min(source.retention_days, source.dead_letter_retention_days) < 1 || max(source.retention_days, source.dead_letter_retention_days) > 14])})."
+  }
+
+  # A dead-lettered message keeps the time of its first enqueueing (Amazon SQS Developer Guide, "Dead-letter queues").
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.dead_letter_retention_days > source.retention_days])
+    error_message = "dead_letter_retention_days must be above retention_days: a dead-lettered message keeps its age, and would vanish on arrival. Raise the first or lower the second (${join(", ", [for key, source in var.sources : key if source.dead_letter_retention_days <= source.retention_days])})."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : 6 * source.timeout_seconds + source.batch_window_seconds <= 43200])
+    error_message = "The queue hides a message for 6 x timeout_seconds + batch_window_seconds, and SQS for at most 43,200 s: lower timeout_seconds or batch_window_seconds (${join(", ", [for key, source in var.sources : key if 6 * source.timeout_seconds + source.batch_window_seconds > 43200])})."
+  }
+}
+
+variable "secret_prefix" {
+  description = "What precedes a source's name in the name of its secret."
+  type        = string
+}
+
+variable "token_secret_arns" {
+  description = "ARNs of the secrets that the authorizer itself compares, by source: those of static tokens, which need no body."
+  type        = map(string)
+}
+
+variable "metrics_namespace" {
+  description = "CloudWatch namespace of the authorizer's metrics."
+  type        = string
+}
+
+variable "log_retention_days" {
+  description = "Days that the access log and the authorizer's log are kept."
+  type        = number
+}
+
+variable "manage_account_log_role" {
+  description = "Whether to set the role with which API Gateway writes logs. It is one per account and region: true in at most one stack there, and false when somebody has set it."
+  type        = bool
+  default     = false
+  nullable    = false
+}

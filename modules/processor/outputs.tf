@@ -1,0 +1,4 @@
+output "function_name" {
+  description = "Name of the lane's function."
+  value       = module.function.name
+}

@@ -1,0 +1,21 @@
+module "processor" {
+  source   = "../processor"
+  for_each = var.sources
+
+  name                 = "${var.name}-${each.key}"
+  source_name          = each.key
+  scheme_json          = module.scheme[each.key].json
+  tolerance_seconds    = each.value.tolerance_seconds
+  secret               = module.scheme[each.key].kind == "unsigned" ? null : aws_secretsmanager_secret.this[each.key]
+  queue_arn            = module.ingestion.queues[each.key].arn
+  table                = { name = module.store.table_name, arn = module.store.table_arn }
+  event_retention_days = each.value.event_retention_days
+  max_concurrency      = each.value.max_concurrency
+  batch_size           = each.value.batch_size
+  batch_window_seconds = each.value.batch_window_seconds
+  timeout_seconds      = each.value.timeout_seconds
+  memory_mb            = each.value.memory_mb
+  paused               = each.value.paused
+  metrics_namespace    = var.name
+  log_retention_days   = var.log_retention_days
+}

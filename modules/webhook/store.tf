@@ -1,0 +1,8 @@
+module "store" {
+  source = "../store"
+
+  name                       = "${var.name}-events"
+  deletion_protection        = var.deletion_protection
+  max_write_units_per_second = var.max_write_units_per_second
+  max_read_units_per_second  = var.max_read_units_per_second
+}

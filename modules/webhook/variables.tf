@@ -1,0 +1,147 @@
+variable "name" {
+  description = "Name of the environment, such as \"webhook-dev\": everything's name begins with it."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]*$", var.name))
+    error_message = "name is \"${var.name}\": begin with a lower-case letter, then use lower-case letters, digits and hyphens."
+  }
+}
+
+variable "sources" {
+  description = <<-EOT
+    The senders, by name; each gets https://<endpoint>/webhooks/<name> and a lane of its own.
+    - scheme: how it signs: a name in lambdas/common/schemes.json. This or custom_scheme
+    - custom_scheme: the same as data, for a sender without a preset:
+        - kind: "hmac" over the body, or "token", a shared secret sent as it is
+        - digest: "sha256" (default), "sha1" or "sha512"
+        - key_encoding: how the secret is written: "utf8" (default), "base64", "hex" or "base64-after-whsec_"
+        - signature: its header; the prefix of a signature that counts; the separator of several, "," or " "; its encoding, "hex" (default) or "base64"
+        - timestamp: when it signed: in a header, or an item of the signature header that begins with prefix; unit "seconds" (default) or "milliseconds"
+        - signed: what is signed, of {id}, {timestamp} and {body}; the body alone by default
+        - id, type: where the event's are: a header, or a JSON pointer into the body
+    - insecure: true for scheme "unsigned" and only there: whoever knows the URL can send
+    - content_types: exact media types that are let in
+    - tolerance_seconds: how far a signed timestamp may be from the time of receipt
+    - success_status: what the sender is answered when its webhook is kept, 200 or 202
+    - rate_per_second, burst: throttle of the route; beyond it the sender gets 429
+    - allowed_cidrs: addresses that may send; none listed = all may
+    - max_concurrency: the most processors at once, 2 to 1,000
+    - batch_size, batch_window_seconds: records per call, and how long to gather them
+    - timeout_seconds, memory_mb: of one call
+    - max_receive_count: attempts before a webhook goes to the dead-letter queue
+    - retention_days, dead_letter_retention_days: how long the queues keep a webhook, 1 to 14
+    - event_retention_days: how long the table keeps an event
+    - paused: true stops processing; webhooks are accepted and wait
+  EOT
+  type = map(object({
+    scheme = optional(string)
+    custom_scheme = optional(object({
+      kind         = string
+      digest       = optional(string)
+      key_encoding = optional(string)
+      signature = object({
+        header    = string
+        prefix    = optional(string)
+        separator = optional(string)
+        encoding  = optional(string)
+      })
+      timestamp = optional(object({
+        header = optional(string)
+        prefix = optional(string)
+        unit   = optional(string)
+      }))
+      signed = optional(string)
+      id = optional(object({
+        header  = optional(string)
+        pointer = optional(string)
+      }))
+      type = optional(object({
+        header  = optional(string)
+        pointer = optional(string)
+      }))
+    }))
+    insecure                   = optional(bool, false)
+    content_types              = optional(list(string), ["application/json", "application/x-www-form-urlencoded"])
+    tolerance_seconds          = optional(number, 300)
+    success_status             = optional(number, 200)
+    rate_per_second            = optional(number, 100)
+    burst                      = optional(number, 200)
+    allowed_cidrs              = optional(list(string), [])
+    max_concurrency            = optional(number, 2)
+    batch_size                 = optional(number, 10)
+    batch_window_seconds       = optional(number, 0)
+    timeout_seconds            = optional(number, 30)
+    memory_mb                  = optional(number, 512)
+    max_receive_count          = optional(number, 5)
+    retention_days             = optional(number, 4)
+    dead_letter_retention_days = optional(number, 14)
+    event_retention_days       = optional(number, 30)
+    paused                     = optional(bool, false)
+  }))
+  nullable = false
+
+  validation {
+    condition     = length(var.sources) > 0
+    error_message = "sources is empty: add one, such as github = { scheme = \"github\" }."
+  }
+
+  # The key is a path's part, the end of every name, and what the table is asked for.
+  validation {
+    condition     = alltrue([for key in keys(var.sources) : can(regex("^[a-z][a-z0-9-]{0,30}$", key))])
+    error_message = "A source's key must begin with a lower-case letter and have at most 31 lower-case letters, digits and hyphens; rename ${join(", ", [for key in keys(var.sources) : key if !can(regex("^[a-z][a-z0-9-]{0,30}$", key))])}."
+  }
+
+  # Functions, roles and queues are named after their source, beside those of the pipeline itself.
+  validation {
+    condition     = !anytrue([for key in keys(var.sources) : contains(["authorizer", "gateway", "gateway-log"], key) || endswith(key, "-dead-letter")])
+    error_message = "The keys authorizer, gateway, gateway-log and those that end in -dead-letter are the names of other parts of the pipeline: rename that source."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether DynamoDB refuses to delete the table of events. False only where everything may be thrown away."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "secret_recovery_days" {
+  description = "Days in which a deleted secret can be brought back, 7 to 30. 0 deletes at once, and frees the name."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = contains(concat([0], range(7, 31)), var.secret_recovery_days)
+    error_message = "secret_recovery_days is ${var.secret_recovery_days}: Secrets Manager takes 7 to 30 days, or 0 for none."
+  }
+}
+
+variable "max_write_units_per_second" {
+  description = "Ceiling of the table's on-demand writes and of its index's: a bound on the bill, not a reservation."
+  type        = number
+  default     = 4000
+  nullable    = false
+}
+
+variable "max_read_units_per_second" {
+  description = "Ceiling of the table's on-demand reads and of its index's: a bound on the bill, not a reservation."
+  type        = number
+  default     = 4000
+  nullable    = false
+}
+
+variable "log_retention_days" {
+  description = "Days that logs are kept, one of the periods CloudWatch Logs offers."
+  type        = number
+  default     = 30
+  nullable    = false
+}
+
+variable "manage_account_log_role" {
+  description = "Whether to set the role with which API Gateway writes logs. It is one per account and region: true in at most one stack there, and false when somebody has set it. Without one in the account, the stage cannot be made."
+  type        = bool
+  default     = false
+  nullable    = false
+}

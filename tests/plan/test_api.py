@@ -1,0 +1,145 @@
+"""The REST API: authorizers, integrations, responses, stage."""
+
+import json
+import re
+from pathlib import Path
+
+from tests.plan.environment import PROCESSOR, signature_header, sources, variables
+from tests.plan.plan import Plan
+from tests.plan.workspace import PROJECT
+
+
+def test_no_authorizer_answer_is_reused(environment: Plan) -> None:
+    authorizers = environment.resources("aws_api_gateway_authorizer")
+    assert authorizers
+    assert all(authorizer.values["authorizer_result_ttl_in_seconds"] == 0 for authorizer in authorizers)
+    assert all(authorizer.values["type"] == "REQUEST" for authorizer in authorizers)
+
+
+def test_a_request_without_its_signature_header_costs_no_lambda(environment: Plan, presets: Path) -> None:
+    lanes = environment.by_source("aws_lambda_function", module=PROCESSOR)
+    headers = {signature_header(json.loads(variables(lane)["SCHEME"]), presets) for lane in lanes.values()}
+    named = {authorizer.values["identity_source"] for authorizer in environment.resources("aws_api_gateway_authorizer")}
+    assert named == {f"method.request.header.{header}" for header in headers}
+
+
+def test_every_route_asks_an_authorizer(environment: Plan) -> None:
+    assert all(
+        method["authorization"] == "CUSTOM" for method in environment.by_source("aws_api_gateway_method").values()
+    )
+
+
+def test_no_body_is_ever_passed_through(environment: Plan) -> None:
+    for integration in environment.by_source("aws_api_gateway_integration").values():
+        assert integration["passthrough_behavior"] == "NEVER"
+        assert integration["request_templates"]
+        assert integration["request_parameters"] == {
+            "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"
+        }
+
+
+def test_the_template_is_the_file_as_it_is(environment: Plan) -> None:
+    text = (PROJECT / "modules/ingestion/templates/send_message.vtl").read_text(encoding="utf-8")
+    for integration in environment.by_source("aws_api_gateway_integration").values():
+        assert set(integration["request_templates"].values()) == {text}
+    assert text == text.strip(), "white space at an end would become part of the form's last value"
+
+
+def test_bodies_travel_as_base64_of_their_bytes(environment: Plan) -> None:
+    integrations = environment.by_source("aws_api_gateway_integration").values()
+    accepted_types = {media_type for integration in integrations for media_type in integration["request_templates"]}
+    assert set(environment.one("aws_api_gateway_rest_api")["binary_media_types"]) == accepted_types
+    converted = [
+        *environment.resources("aws_api_gateway_integration"),
+        *environment.resources("aws_api_gateway_integration_response"),
+    ]
+    assert all(resource.values["content_handling"] == "CONVERT_TO_TEXT" for resource in converted)
+
+
+def test_nothing_unpacks_a_body_before_it_is_verified(environment: Plan) -> None:
+    assert not environment.one("aws_api_gateway_rest_api").get("minimum_compression_size")
+
+
+def test_only_a_2xx_of_sqs_becomes_a_2xx(environment: Plan) -> None:
+    for response in environment.resources("aws_api_gateway_integration_response"):
+        if 200 <= int(response.values["status_code"]) < 300:
+            pattern = response.values["selection_pattern"]
+            assert pattern, "a response without a pattern takes every status that nothing else takes"
+            assert {status for status in range(100, 600) if re.fullmatch(pattern, str(status))} == set(range(200, 300))
+
+
+def test_whatever_sqs_answers_there_is_a_response_and_the_last_resort_is_retryable(environment: Plan) -> None:
+    responses = environment.resources("aws_api_gateway_integration_response")
+    for key in sources(environment):
+        last_resort = [r.values for r in responses if r.index == key and not r.values.get("selection_pattern")]
+        assert [int(response["status_code"]) >= 500 for response in last_resort] == [True]
+
+
+def test_every_integration_response_has_its_method_response(environment: Plan) -> None:
+    def statuses(kind: str) -> set[tuple[str | None, str]]:
+        return {(resource.index, resource.values["status_code"]) for resource in environment.resources(kind)}
+
+    assert statuses("aws_api_gateway_integration_response") == statuses("aws_api_gateway_method_response")
+
+
+def test_the_success_status_is_what_the_source_asks_for(environment: Plan) -> None:
+    accepted = environment.by_source("aws_api_gateway_integration_response", name="accepted")
+    asked = {key: str(source["success_status"]) for key, source in environment.outputs["sources"].items()}
+    assert {key: response["status_code"] for key, response in accepted.items()} == asked
+
+
+def test_errors_have_one_shape_and_a_reason(environment: Plan) -> None:
+    responses = environment.resources("aws_api_gateway_gateway_response")
+    for response in responses:
+        body = json.loads(response.values["response_templates"]["application/json"])
+        assert list(body) == ["error", "reason", "request_id"]
+        assert all(body.values())
+    assert {"DEFAULT_4XX", "DEFAULT_5XX"} <= {response.values["response_type"] for response in responses}
+
+
+def test_default_responses_keep_the_statuses_of_all_the_others(environment: Plan) -> None:
+    responses = {r.values["response_type"]: r.values for r in environment.resources("aws_api_gateway_gateway_response")}
+    assert responses["DEFAULT_4XX"]["status_code"] is None
+    assert responses["DEFAULT_5XX"]["status_code"] is None
+
+
+def test_a_fault_of_ours_is_never_the_senders(environment: Plan) -> None:
+    for response in environment.resources("aws_api_gateway_gateway_response"):
+        ours = re.search(r"FAILURE|TIMEOUT|CONFIGURATION", response.values["response_type"])
+        if ours:
+            assert int(response.values["status_code"]) >= 500
+
+
+def test_bodies_and_headers_are_never_logged(environment: Plan) -> None:
+    for settings in environment.by_source("aws_api_gateway_method_settings").values():
+        assert settings["settings"][0]["data_trace_enabled"] is False
+        assert settings["settings"][0]["logging_level"] == "OFF"
+
+
+def test_the_access_log_is_json_with_reason_and_status_and_without_what_was_sent(environment: Plan) -> None:
+    (settings,) = environment.one("aws_api_gateway_stage")["access_log_settings"]
+    logged = set(json.loads(settings["format"]).values())
+    assert {
+        "$context.status",
+        "$context.authorizer.reason",
+        "$context.error.responseType",
+        "$context.extendedRequestId",
+    } <= logged
+    assert not [
+        variable
+        for variable in logged
+        if re.search(r"header|body|userAgent|authorizer\.(head|trace|principalId)", variable)
+    ]
+
+
+def test_every_route_is_throttled_on_its_own(environment: Plan) -> None:
+    settings = environment.by_source("aws_api_gateway_method_settings")
+    for key, setting in settings.items():
+        assert setting["method_path"] == f"webhooks/{key}/POST"
+        assert setting["settings"][0]["throttling_rate_limit"] > 0
+        assert setting["settings"][0]["throttling_burst_limit"] >= 1
+        assert setting["settings"][0]["metrics_enabled"]
+
+
+def test_the_log_role_of_the_whole_account_is_left_alone(environment: Plan) -> None:
+    assert environment.resources("aws_api_gateway_account") == []

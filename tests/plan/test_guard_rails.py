@@ -1,0 +1,309 @@
+"""Every rule that refuses an input at plan time, tripped once: it says what to change, and nothing else complains.
+
+One root calls a module once per case, each call in a file of its own, and one plan reports all errors; the file's name
+tells whose an error is.
+"""
+
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plan.inputs import SOURCE
+from tests.plan.workspace import PROJECT, Workspace
+
+FUNCTION: dict[str, Any] = {
+    "name": "webhook-test",
+    "package": "processor",
+    "description": "A test",
+    "timeout_seconds": 30,
+    "memory_mb": 512,
+    "environment": {},
+    "statements": [],
+    "log_retention_days": 30,
+}
+
+PROCESSOR: dict[str, Any] = {
+    "name": "webhook-test-github",
+    "source_name": "github",
+    "scheme_json": json.dumps("github"),
+    "tolerance_seconds": 300,
+    "secret": {
+        "name": "webhook-test/github",
+        "arn": "arn:aws:secretsmanager:eu-west-1:000000000000:secret:webhook-test/github-AbCdEf",
+    },
+    "queue_arn": "arn:aws:sqs:eu-west-1:000000000000:webhook-test-github",
+    "table": {
+        "name": "webhook-test-events",
+        "arn": "arn:aws:dynamodb:eu-west-1:000000000000:table/webhook-test-events",
+    },
+    "event_retention_days": 30,
+    "max_concurrency": 2,
+    "batch_size": 10,
+    "batch_window_seconds": 0,
+    "timeout_seconds": 30,
+    "memory_mb": 512,
+    "metrics_namespace": "webhook-test",
+    "log_retention_days": 30,
+}
+
+STORE: dict[str, Any] = {"name": "webhook-test-events", "max_write_units_per_second": 1, "max_read_units_per_second": 1}
+
+INGESTION: dict[str, Any] = {
+    "name": "webhook-test",
+    "secret_prefix": "webhook-test/",
+    "metrics_namespace": "webhook-test",
+    "log_retention_days": 30,
+    "token_secret_arns": {},
+}
+
+WEBHOOK: dict[str, Any] = {
+    "name": "webhook-test",
+    "sources": {"github": {"scheme": "github"}},
+    "secret_recovery_days": 7,
+}
+
+INCOMPRESSIBLE = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(100))
+
+CUSTOM: dict[str, Any] = {"kind": "hmac", "signature": {"header": "X-Acme-Signature"}}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A module called with wrong inputs, and a piece of the sentence that says what to change."""
+
+    module: str
+    inputs: Mapping[str, Any]
+    says: str
+
+
+def function(says: str, **wrong: Any) -> Refusal:
+    return Refusal("function", {**FUNCTION, **wrong}, says)
+
+
+def processor(says: str, **wrong: Any) -> Refusal:
+    return Refusal("processor", {**PROCESSOR, **wrong}, says)
+
+
+def store(says: str, **wrong: Any) -> Refusal:
+    return Refusal("store", {**STORE, **wrong}, says)
+
+
+def source(says: str, **wrong: Any) -> Refusal:
+    """A source of the module ingestion."""
+    return Refusal(
+        "ingestion", {**INGESTION, "sources": {"good": SOURCE, "github": {**SOURCE, **wrong}}}, f"{says}.*\\(github"
+    )
+
+
+def webhook(says: str, **wrong: Any) -> Refusal:
+    return Refusal("webhook", {**WEBHOOK, **wrong}, says)
+
+
+def scheme(
+    says: str, scheme: str | None, custom_scheme: Mapping[str, Any] | None = None, *, insecure: bool = False
+) -> Refusal:
+    inputs = {"source_name": "acme", "scheme": scheme, "custom_scheme": custom_scheme, "insecure": insecure}
+    return Refusal("scheme", inputs, f"acme.*{says}")
+
+
+def custom(says: str, **wrong: Any) -> Refusal:
+    return scheme(says, None, {**CUSTOM, **wrong})
+
+
+def signature(says: str, **wrong: Any) -> Refusal:
+    return custom(says, signature={**CUSTOM["signature"], **wrong})
+
+
+REFUSALS: dict[str, Refusal] = {
+    # function
+    "function_name_of_65_characters": function("has 65 characters.*Shorten", name="x" * 65),
+    "package_without_a_zip": function(r"build/missing.zip is not there. Run scripts/build.sh", package="missing"),
+    "timeout_0": function("set a whole number from 1 to 900", timeout_seconds=0),
+    "timeout_901": function("set a whole number from 1 to 900", timeout_seconds=901),
+    "memory_127": function("set a whole number from 128 to 10240", memory_mb=127),
+    "memory_10241": function("set a whole number from 128 to 10240", memory_mb=10241),
+    # processor
+    "concurrency_1": processor("set a whole number from 2 to 1000.*paused = true", max_concurrency=1),
+    "concurrency_1001": processor("set a whole number from 2 to 1000", max_concurrency=1001),
+    "concurrency_2_and_a_half": processor("set a whole number from 2 to 1000", max_concurrency=2.5),
+    "batch_0": processor("set a whole number from 1 to 10000", batch_size=0),
+    "batch_10001": processor("set a whole number from 1 to 10000", batch_size=10001, batch_window_seconds=1),
+    "batch_11_without_a_window": processor(
+        "set batch_window_seconds to at least 1, or batch_size to 10", batch_size=11
+    ),
+    "window_below_0": processor("set a whole number from 0 to 300", batch_window_seconds=-1),
+    "window_301": processor("set a whole number from 0 to 300", batch_window_seconds=301),
+    "event_retention_0": processor("set a whole number of days, at least 1", event_retention_days=0),
+    # store
+    "write_ceiling_0": store("set a whole number of at least 1", max_write_units_per_second=0),
+    "read_ceiling_0": store("set a whole number of at least 1", max_read_units_per_second=0),
+    # ingestion
+    "queue_name_of_81_characters": Refusal(
+        "ingestion",
+        {**INGESTION, "name": "n" * 50, "sources": {"github": SOURCE, "g" * 18: SOURCE}},
+        "at most 80 characters.*shorten name or the source's key \\(g{18}\\)",
+    ),
+    "no_content_types": source("list the media types", content_types=[]),
+    "content_type_with_wildcard": source("exact media types", content_types=["*/*"]),
+    "content_type_with_parameters": source("exact media types", content_types=["application/json; charset=utf-8"]),
+    "content_type_with_capitals": source("exact media types", content_types=["Application/JSON"]),
+    "tolerance_0": source("must be 1 to 86400", tolerance_seconds=0),
+    "tolerance_of_more_than_a_day": source("must be 1 to 86400", tolerance_seconds=86401),
+    "success_status_201": source("must be 200 or 202", success_status=201),
+    "rate_0": source("must be above 0.*paused = true", rate_per_second=0),
+    "burst_0": source("must be at least 1", burst=0),
+    "address_instead_of_a_range": source("address ends in /32", allowed_cidrs=["203.0.113.7"]),
+    "max_receive_count_4": source("must be 5 to 1000", max_receive_count=4),
+    "max_receive_count_1001": source("must be 5 to 1000", max_receive_count=1001),
+    "retention_0": source("must be 1 to 14", retention_days=0),
+    "dead_letter_retention_15": source("must be 1 to 14", dead_letter_retention_days=15),
+    "equal_retentions": source("Raise the first or lower the second", retention_days=14),
+    "visibility_of_more_than_12_hours": source(
+        "lower timeout_seconds or batch_window_seconds", timeout_seconds=7200, batch_window_seconds=1
+    ),
+    "sources_too_long_for_the_authorizer": Refusal(
+        "ingestion",
+        {**INGESTION, "sources": {"github": {**SOURCE, "scheme_json": json.dumps(INCOMPRESSIBLE)}}},
+        "of the 3,500 characters.*use presets.*or split the sources over two environments",
+    ),
+    # scheme
+    "scheme_and_custom_scheme": scheme("either scheme or custom_scheme", "github", CUSTOM),
+    "neither_scheme_nor_custom_scheme": scheme("either scheme or custom_scheme.*name a preset \\(.*github", None),
+    "unknown_scheme": scheme('"gitlab", which nobody has described: use one of .*github.*custom_scheme', "gitlab"),
+    "unsigned_by_accident": scheme("say that this is meant with insecure = true", "unsigned"),
+    "insecure_without_effect": scheme("insecure = true would have no effect: remove it", "github", insecure=True),
+    "insecure_custom_scheme": scheme("insecure = true would have no effect", None, CUSTOM, insecure=True),
+    "unknown_kind": custom('needs kind = "hmac"', kind="rsa"),
+    "unknown_digest": custom('set it to "sha256"', digest="md5"),
+    "unknown_key_encoding": custom('set it to "utf8"', key_encoding="base32"),
+    "unknown_signature_encoding": signature('set it to "hex" or "base64"', encoding="base32"),
+    "unknown_separator": signature('set it to "," or " ", or leave it out', separator=";"),
+    "header_with_a_colon": signature("names a header that cannot be one", header="X-Acme:"),
+    "id_in_a_header_with_a_space": custom("names a header that cannot be one", id={"header": "X Id"}),
+    "timestamp_in_two_places": custom(
+        "timestamp.header for a header of its own, or timestamp.prefix",
+        timestamp={"header": "X-Time", "prefix": "t="},
+        signature={"header": "X-Acme-Signature", "separator": ","},
+        signed="{timestamp}{body}",
+    ),
+    "timestamp_nowhere": custom(
+        "timestamp.header for a header of its own, or timestamp.prefix", timestamp={}, signed="{timestamp}{body}"
+    ),
+    "unknown_timestamp_unit": custom(
+        'set it to "seconds" or "milliseconds"',
+        timestamp={"header": "X-Time", "unit": "minutes"},
+        signed="{timestamp}{body}",
+    ),
+    "timestamp_item_without_separator": custom(
+        "no signature.separator", timestamp={"prefix": "t="}, signed="{timestamp}{body}"
+    ),
+    "id_in_two_places": custom("where id and type are in one way each", id={"header": "X-Id", "pointer": "/id"}),
+    "type_nowhere": custom("where id and type are in one way each", type={}),
+    "pointer_without_slash": custom("begin it with /", id={"pointer": "event.id"}),
+    "body_not_signed": custom("write {body} into signed, once", signed="constant"),
+    "body_signed_twice": custom("write {body} into signed, once", signed="{body}{body}"),
+    "unknown_placeholder": custom("use {id}, {timestamp} and {body}", signed="{url}{body}"),
+    "timestamp_signed_and_not_given": custom("add timestamp = {", signed="{timestamp}{body}"),
+    "timestamp_given_and_not_signed": custom("write {timestamp} into signed", timestamp={"header": "X-Time"}),
+    "id_signed_and_not_given": custom("add id = { header", signed="{id}{body}"),
+    "id_signed_and_in_the_body": custom("add id = { header", signed="{id}{body}", id={"pointer": "/id"}),
+    "token_with_a_digest": custom(
+        "leave digest, key_encoding, timestamp and signed out", kind="token", digest="sha256"
+    ),
+    # webhook
+    "environment_name_with_capitals": webhook("begin with a lower-case letter", name="Webhook"),
+    "no_sources": webhook("sources is empty: add one", sources={}),
+    "source_with_capitals": webhook(
+        "lower-case letters, digits and hyphens; rename GitHub", sources={"GitHub": {"scheme": "github"}}
+    ),
+    "source_of_32_characters": webhook("at most 31 lower-case letters", sources={"g" * 32: {"scheme": "github"}}),
+    "source_with_a_name_that_is_taken": webhook("rename that source", sources={"authorizer": {"scheme": "github"}}),
+    "source_with_the_name_of_a_dead_letter_queue": webhook(
+        "rename that source", sources={"github-dead-letter": {"scheme": "github"}}
+    ),
+    "secret_recovery_of_6_days": webhook("7 to 30 days, or 0", secret_recovery_days=6),
+}
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One error of a plan: the case it is of, its text on one line, and the rule that it came from as file:line."""
+
+    case: str
+    text: str
+    rule: str
+
+
+@pytest.fixture(scope="module")
+def complaints(workspace: Workspace) -> list[Complaint]:
+    root = workspace.root(
+        "refused", {f"{case}.tf.json": json.dumps(call(case, refusal)) for case, refusal in REFUSALS.items()}
+    )
+    # tftest keeps no more of a failed plan than its text, wrapped.
+    done = subprocess.run(
+        ["terraform", "plan", "-json", "-refresh=false", "-lock=false"],
+        cwd=root.tfdir,
+        env=workspace.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    return [complaint(message["diagnostic"]) for message in messages if message["type"] == "diagnostic"]
+
+
+def call(case: str, refusal: Refusal) -> dict[str, Any]:
+    """The case's module call. Inputs go through a variable: `validate`, which has fewer rules, stops at known ones."""
+    inputs = {name: f"${{var.{case}.{name}}}" for name in refusal.inputs}
+    return {
+        "variable": {case: {"default": refusal.inputs}},
+        "module": {case: {"source": f"../../modules/{refusal.module}", **inputs}},
+    }
+
+
+def complaint(diagnostic: Mapping[str, Any]) -> Complaint:
+    file, line = diagnostic["range"]["filename"], diagnostic["range"]["start"]["line"]
+    text = diagnostic["detail"].replace("\n", " ")
+    by_validation = re.search(r"checked by the validation rule at (\S+?):(\d+),", text)
+    if by_validation:
+        return Complaint(
+            Path(file).name.removesuffix(".tf.json"), text, f"{module_file(by_validation[1])}:{by_validation[2]}"
+        )
+    # A precondition's error is where the resource is and does not say whose; the block begins on the line before.
+    (case,) = [case for case, refusal in REFUSALS.items() if re.search(refusal.says, text)]
+    return Complaint(case, text, f"{module_file(file)}:{line - 1}")
+
+
+def module_file(path: str) -> str:
+    return path.split("modules/")[-1]
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_dangerous_input_is_refused_with_a_sentence_that_says_what_to_change(
+    complaints: list[Complaint], case: str
+) -> None:
+    (found,) = [complaint.text for complaint in complaints if complaint.case == case]
+    assert re.search(REFUSALS[case].says, found), found
+
+
+def test_nothing_else_is_wrong_with_the_cases(complaints: list[Complaint]) -> None:
+    assert [complaint for complaint in complaints if complaint.case not in REFUSALS] == []
+
+
+def test_every_rule_is_tripped_by_a_case(complaints: list[Complaint]) -> None:
+    """A rule that can never fire is worse than none."""
+    rules = {
+        f"{file.parent.name}/{file.name}:{number}"
+        for file in (PROJECT / "modules").glob("*/*.tf")
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if re.match(r"\s*(validation|precondition|postcondition) \{", line)
+    }
+    assert rules - {complaint.rule for complaint in complaints} == set()
