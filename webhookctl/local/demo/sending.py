@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import aiohttp
 
@@ -11,6 +12,16 @@ from webhookctl.local.demo.delivery import Delivery
 CONNECTIONS = 40
 THROTTLED = 429
 RETRY_SECONDS = 0.25
+
+
+class Progress(Protocol):
+    """How far it is, for whoever watches."""
+
+    def begin(self, what: str, total: int | None) -> None:
+        """A step begins; its length is known or not."""
+
+    def advance(self, answer: Answer) -> None:
+        """One more of the step was answered."""
 
 
 async def send_all(

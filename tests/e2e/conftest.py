@@ -1,0 +1,56 @@
+"""One apply of envs/dev by Terraform, then stacks that run from its state."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from webhookctl.cache import cache_directory
+from webhookctl.environment import Environment, from_outputs
+from webhookctl.local.stack import LocalStack
+from webhookctl.local.state import State
+from webhookctl.local.terraform import apply
+
+PROJECT = Path(__file__).parents[2]
+
+StartStack = Callable[..., AbstractAsyncContextManager[LocalStack]]
+
+
+@pytest.fixture(scope="session")
+def state() -> State:
+    """The applied state; from the cache when none of Terraform's inputs changed since it was applied."""
+    return apply(PROJECT / "envs" / "dev", cache_directory()).state
+
+
+@pytest.fixture
+def start_stack(state: State, tmp_path: Path) -> StartStack:
+    """Starts a stack of the test's own, on a free port."""
+
+    @asynccontextmanager
+    async def start(**options: Any) -> AsyncIterator[LocalStack]:
+        async with LocalStack(state, build_dir=PROJECT / "build", cache_dir=tmp_path, **options) as stack:
+            yield stack
+
+    return start
+
+
+def environment_of(stack: LocalStack) -> Environment:
+    return from_outputs(stack.outputs, "the stack under test", aws_endpoint_url=stack.aws_endpoint_url)
+
+
+async def items_of(stack: LocalStack) -> list[Mapping[str, Any]]:
+    """The whole table. In a thread, since the stack answers from this one."""
+    environment = environment_of(stack)
+    client = environment.dynamodb()
+
+    def scan() -> list[Mapping[str, Any]]:
+        return [
+            item
+            for page in client.get_paginator("scan").paginate(TableName=environment.table_name)
+            for item in page["Items"]
+        ]
+
+    return await asyncio.to_thread(scan)

@@ -1,0 +1,194 @@
+"""One request at a time, as a sender sees it."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import aiohttp
+import pytest_asyncio
+
+from common.keys import Key, read_keys
+from common.scheme import load
+from tests.e2e.conftest import StartStack, environment_of, items_of
+from webhookctl.local.stack import LocalStack
+from webhookctl.signing import sender_headers
+
+BODY = b'{"id": "evt-1", "event_id": "evt-1", "event": {"id": "evt-1"}}'
+
+
+class Client:
+    """Sends as the sources of a stack would."""
+
+    def __init__(self, stack: LocalStack, session: aiohttp.ClientSession) -> None:
+        self.stack = stack
+        self.session = session
+
+    def headers(self, source: str, body: bytes = BODY, event_id: str = "evt-1") -> dict[str, str]:
+        output = self.stack.outputs["sources"][source]
+        scheme = load(output["scheme"] or json.loads(output["custom_scheme_json"]))
+        key: Key = read_keys([self.stack.secrets[source]], scheme.key_encoding)[0]
+        headers = sender_headers(scheme, key, body, at=time.time(), event_id=event_id)
+        return {"Content-Type": "application/json", **headers}
+
+    async def post(
+        self, source: str, body: bytes = BODY, headers: Mapping[str, str] | None = None, method: str = "POST"
+    ) -> tuple[int, dict[str, Any], Mapping[str, str]]:
+        url = f"{self.stack.endpoint}/webhooks/{source}"
+        given = self.headers(source, body) if headers is None else headers
+        request = self.session.request(method, url, data=body, headers=given, skip_auto_headers=("Content-Type",))
+        async with request as response:
+            return response.status, await response.json(), response.headers
+
+
+@pytest_asyncio.fixture
+async def client(start_stack: StartStack) -> AsyncIterator[Client]:
+    async with start_stack() as stack, aiohttp.ClientSession() as session:
+        yield Client(stack, session)
+
+
+async def test_every_source_is_accepted_with_its_status_and_a_receipt_and_stored(client: Client) -> None:
+    sources = client.stack.outputs["sources"]
+    receipts = {}
+    for source, output in sources.items():
+        status, answer, headers = await client.post(source)
+        assert (source, status) == (source, output["success_status"])
+        assert headers["Content-Type"] == "application/json"
+        receipts[source] = answer.pop("id")
+        assert answer == {}
+    assert {output["success_status"] for output in sources.values()} == {200, 202}
+    await client.stack.idle()
+    stored = {item["source"]["S"]: item for item in await items_of(client.stack)}
+    assert {source: item["request_id"]["S"] for source, item in stored.items()} == receipts
+    assert {item["outcome"]["S"] for item in stored.values()} == {"stored"}
+
+
+async def test_every_refusal_has_one_shape_with_a_reason_and_the_request_id(client: Client) -> None:
+    github = client.headers("github")
+    unsigned = {name: value for name, value in github.items() if name != "X-Hub-Signature-256"}
+    untyped = {name: value for name, value in github.items() if name != "Content-Type"}
+    large = b"x" * 220_000
+    cases = [
+        ("github", BODY, unsigned, 401, "UNAUTHORIZED", "missing_signature"),
+        ("github", BODY, {**github, "X-Hub-Signature-256": "sha1=0"}, 403, "ACCESS_DENIED", "malformed_signature"),
+        ("github", BODY, {**github, "Content-Type": "text/plain"}, 403, "ACCESS_DENIED", "unsupported_content_type"),
+        ("github", BODY, untyped, 403, "ACCESS_DENIED", "missing_content_type"),
+        ("partner", BODY, {**github, "X-Webhook-Token": "guess"}, 403, "ACCESS_DENIED", "signature_mismatch"),
+        ("nobody", BODY, github, 404, "MISSING_AUTHENTICATION_TOKEN", "unknown_route"),
+        ("github", large, client.headers("github", large), 413, "REQUEST_TOO_LARGE", "too_large"),
+    ]
+    for source, body, headers, status, error, reason in cases:
+        got, answer, response_headers = await client.post(source, body, headers)
+        assert (got, answer["error"], answer["reason"]) == (status, error, reason)
+        assert answer.keys() == {"error", "reason", "request_id"}
+        assert answer["request_id"]
+        assert response_headers["Content-Type"] == "application/json"
+    await client.stack.idle()
+    assert await items_of(client.stack) == []
+
+
+async def test_other_methods_are_no_routes(client: Client) -> None:
+    for method in ("GET", "PUT", "DELETE"):
+        status, answer, _ = await client.post("github", method=method)
+        assert (status, answer["reason"]) == (404, "unknown_route")
+
+
+async def test_a_stale_timestamp_is_refused_at_the_edge(client: Client) -> None:
+    headers = {**client.headers("slack"), "X-Slack-Request-Timestamp": str(int(time.time()) - 301)}
+    status, answer, _ = await client.post("slack", headers=headers)
+    assert (status, answer["reason"]) == (403, "stale_timestamp")
+
+
+async def test_headers_in_any_case_are_accepted(client: Client) -> None:
+    for change in (str.lower, str.upper):
+        headers = {change(name): value for name, value in client.headers("billing").items()}
+        assert (await client.post("billing", headers=headers))[0] == 202
+
+
+async def test_a_query_parameter_can_not_stand_in_for_a_header(client: Client) -> None:
+    url = f"{client.stack.endpoint}/webhooks/github?X-Hub-Signature-256=sha256=00&head=e30"
+    async with client.session.post(url, data=BODY, headers={"Content-Type": "application/json"}) as response:
+        assert response.status == 401
+    async with client.session.post(url, data=BODY, headers=client.headers("github")) as response:
+        assert response.status == 200
+    await client.stack.idle()
+    (item,) = await items_of(client.stack)
+    assert item["outcome"]["S"] == "stored"
+
+
+async def test_a_route_is_throttled_at_its_rate_and_burst_and_others_are_not(client: Client) -> None:
+    headers = client.headers("shopify")
+    answers = await asyncio.gather(*(client.post("shopify", headers=headers) for _ in range(400)))
+    statuses = [status for status, _, _ in answers]
+    assert set(statuses) == {200, 429}
+    assert statuses.count(200) >= 200  # the burst of the route
+    refused = next(answer for status, answer, _ in answers if status == 429)
+    assert (refused["error"], refused["reason"]) == ("THROTTLED", "throttled")
+    assert (await client.post("github"))[0] == 200
+
+
+async def test_a_lane_without_a_secret_keeps_its_webhooks_until_they_can_be_redriven(client: Client) -> None:
+    environment = environment_of(client.stack)
+    secrets, source = environment.secrets_manager(), client.stack.outputs["sources"]["github"]
+    queue = client.stack.backend.queues["webhook-dev-github"]
+    dead_letter = client.stack.backend.queues["webhook-dev-github-dead-letter"]
+    genuine = client.headers("github")
+
+    def put(text: str) -> None:
+        secrets.put_secret_value(SecretId=source["secret_name"], SecretString=text)
+
+    # A secret that holds no key is a fault of ours: nothing is judged by it.
+    good = client.stack.secrets["github"]
+    await asyncio.to_thread(put, " ")
+    await asyncio.to_thread(put, " ")  # neither as the current nor as the previous version
+    await client.stack.backend.sqs.call(
+        "SetQueueAttributes", {"QueueUrl": source["queue_url"], "Attributes": {"VisibilityTimeout": "0"}}
+    )
+    assert (await client.post("github", headers=genuine))[0] == 200
+    async with asyncio.timeout(30):
+        await client.stack.idle()
+    assert dead_letter.counts()[0] == 1
+    assert await items_of(client.stack) == []
+
+    await asyncio.to_thread(put, good)
+    await client.stack.backend.sqs.call("StartMessageMoveTask", {"SourceArn": dead_letter.arn})
+    async with asyncio.timeout(30):
+        while not await items_of(client.stack):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        await client.stack.idle()
+    (item,) = await items_of(client.stack)
+    assert item["outcome"]["S"] == "stored"
+    assert sum(queue.counts()) == sum(dead_letter.counts()) == 0
+
+
+async def test_keys_overlap_while_a_secret_is_rotated(client: Client) -> None:
+    environment = environment_of(client.stack)
+    secret_name = client.stack.outputs["sources"]["github"]["secret_name"]
+    before = client.headers("github", event_id="before")
+
+    def rotate() -> None:
+        environment.secrets_manager().put_secret_value(SecretId=secret_name, SecretString="rotated")
+
+    await asyncio.to_thread(rotate)
+    client.stack.secrets["github"] = "rotated"
+    after = client.headers("github", event_id="after")
+    for headers in (before, after):
+        assert (await client.post("github", headers=headers))[0] == 200
+    await client.stack.idle()
+    items = await items_of(client.stack)
+    assert {item["outcome"]["S"] for item in items} == {"stored"}
+    assert len({item["key_id"]["S"] for item in items}) == 2
+
+
+async def test_nothing_secret_is_logged(client: Client) -> None:
+    headers = client.headers("github") | {"X-Private": "private-header"}
+    await client.post("github", b"private-body", client.headers("github", b"private-body") | headers)
+    await client.post("github", BODY, headers)
+    await client.post("partner")
+    await client.stack.idle()
+    logs = "".join(file.read_text(encoding="utf-8") for file in client.stack.log_dir.iterdir())
+    assert '"Stored"' in logs
+    private = ["private-header", "private-body", 'evt-1"}', *client.stack.secrets.values()]
+    private += [value for name, value in headers.items() if "Signature" in name]
+    assert [text for text in private if text in logs] == []

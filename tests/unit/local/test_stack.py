@@ -1,0 +1,362 @@
+import asyncio
+import base64
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import boto3
+import pytest
+
+from common.keys import read_keys
+from tests.unit.local.gateway.deployed import ACCOUNT, FUNCTION_ARN, REGION, deployed, resource
+from webhookctl.local.lane import Lane
+from webhookctl.local.running import find_running
+from webhookctl.local.stack import LocalStack, PortInUse
+from webhookctl.local.state import State
+
+ACCESS_LOG = json.dumps(
+    {
+        "route": "$context.resourcePath",
+        "status": "$context.status",
+        "error": "$context.error.responseType",
+        "reason": "$context.authorizer.reason",
+        "received_at_ms": "$context.requestTimeEpoch",
+    }
+)
+
+# Allows what is signed "good". The processor takes a message's body as an instruction: which metric to log, or to fail.
+CODE = """
+import base64, json, os, time
+import boto3
+
+def authorize(event, context):
+    good = event["headers"]["X-Hub-Signature-256"] == "good"
+    effect = {"Effect": "Allow" if good else "Deny", "Action": "execute-api:Invoke", "Resource": event["methodArn"]}
+    values = {"head": "e30"} if good else {"reason": "bad_signature"}
+    return {"principalId": "s", "policyDocument": {"Version": "2012-10-17", "Statement": [effect]}, "context": values}
+
+def process(event, context):
+    failures = []
+    for record in event["Records"]:
+        body = json.loads(base64.b64decode(json.loads(record["body"])["body"]))
+        if body.get("fail"):
+            failures.append({"itemIdentifier": record["messageId"]})
+        if body.get("sleep"):
+            time.sleep(body["sleep"])
+        if body.get("secret"):
+            client = boto3.client("secretsmanager")
+            print("secret", client.get_secret_value(SecretId=os.environ["SECRET_NAME"])["SecretString"])
+        for name, reason in body.get("metrics", []):
+            metrics = [{"Namespace": "n", "Dimensions": [["source"]], "Metrics": [{"Name": name, "Unit": "Count"}]}]
+            line = {"_aws": {"Timestamp": 0, "CloudWatchMetrics": metrics}, "source": os.environ["SOURCE"], name: 1}
+            print(json.dumps({**line, "reason": reason}))
+    return {"batchItemFailures": failures}
+"""
+
+
+@pytest.fixture
+def build_dir(tmp_path: Path) -> Path:
+    folder = tmp_path / "build"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "app.zip", "w") as archive:
+        archive.writestr("app.py", CODE)
+    return folder
+
+
+def a_stack(build_dir: Path, **changes: Any) -> LocalStack:
+    ordinary: dict[str, Any] = {"build_dir": build_dir, "cache_dir": build_dir.parent / "cache"}
+    state = changes.pop("state", None) or a_state()
+    return LocalStack(state, **{**ordinary, **changes})
+
+
+def a_state(schemes: Mapping[str, Any] | None = None, *, enabled: bool = True) -> State:
+    """An environment whose sources have these schemes: a preset's name, or a custom scheme's data."""
+    schemes = schemes or {"github": "github"}
+    extra = [_function("authorizer", "app.authorize"), *(each for name in schemes for each in _lane(name, enabled))]
+    state = deployed(schemes, changes={"stage": {"access_log_settings": [{"format": ACCESS_LOG}]}}, extra=extra)
+    outputs = {
+        "endpoint": f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com/v1",
+        "region": REGION,
+        "name": "webhook-dev",
+        "table_name": "webhook-dev-events",
+        "sources": {name: _output(name, scheme) for name, scheme in schemes.items()},
+    }
+    return State(outputs, state.managed)
+
+
+def _output(name: str, scheme: Any) -> dict[str, Any]:
+    queue = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/webhook-dev-{name}"
+    return {
+        "url": f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com/v1/webhooks/{name}",
+        "scheme": scheme if isinstance(scheme, str) else None,
+        "custom_scheme_json": None if isinstance(scheme, str) else json.dumps(scheme),
+        "secret_name": None if scheme == "unsigned" else f"webhook-dev/{name}",
+        "queue_url": queue,
+        "dead_letter_queue_url": f"{queue}-dead-letter",
+    }
+
+
+def _lane(name: str, enabled: bool) -> list[Any]:
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:webhook-dev-{name}"
+    redrive = {"deadLetterTargetArn": f"{arn}-dead-letter", "maxReceiveCount": 2}
+    queue = {"name": f"webhook-dev-{name}", "arn": arn, "redrive_policy": json.dumps(redrive)}
+    secret_arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:webhook-dev/{name}-a1b2c3"
+    mapping = {
+        "event_source_arn": arn,
+        "function_arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:webhook-dev-{name}",
+        "batch_size": 10,
+        "maximum_batching_window_in_seconds": 0,
+        "scaling_config": [{"maximum_concurrency": 2}],
+        "function_response_types": ["ReportBatchItemFailures"],
+        "enabled": enabled,
+    }
+    return [
+        resource("aws_sqs_queue", "this", {**queue, "visibility_timeout_seconds": 1}, name),
+        resource(
+            "aws_sqs_queue", "dead_letter", {"name": f"{queue['name']}-dead-letter", "arn": f"{arn}-dead-letter"}, name
+        ),
+        resource("aws_secretsmanager_secret", "this", {"name": f"webhook-dev/{name}", "arn": secret_arn}, name),
+        _function(name, "app.process", SOURCE=name, SECRET_NAME=f"webhook-dev/{name}"),
+        resource("aws_lambda_event_source_mapping", "this", mapping, name),
+    ]
+
+
+def _function(name: str, handler: str, **variables: str) -> Any:
+    values = {
+        "function_name": f"webhook-dev-{name}",
+        "arn": FUNCTION_ARN.replace("authorizer", name),
+        "handler": handler,
+        "runtime": "python3.13",
+        "timeout": 20,
+        "memory_size": 128,
+        "filename": "../../build/app.zip",
+        "environment": [{"variables": variables}] if variables else [],
+    }
+    return resource("aws_lambda_function", "this", values, name)
+
+
+async def post(stack: LocalStack, body: Any = None, source: str = "github", signature: str = "good") -> int:
+    url = f"{stack.endpoint}/webhooks/{source}"
+    headers = {"X-Hub-Signature-256": signature} if signature else {}
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(url, data=json.dumps(body or {}), headers={**headers, "Content-Type": "application/json"}) as answer,
+    ):
+        await answer.read()
+        return answer.status
+
+
+async def idle(stack: LocalStack) -> Lane:
+    async with asyncio.timeout(20):
+        await stack.idle()
+    return stack.lanes()[0]
+
+
+def metrics(*pairs: tuple[str, str | None]) -> dict[str, Any]:
+    return {"metrics": pairs}
+
+
+def log(stack: LocalStack) -> str:
+    return (stack.log_dir / "webhook-dev-github.log").read_text()
+
+
+async def test_the_outputs_have_the_addresses_of_this_machine(build_dir: Path) -> None:
+    async with a_stack(build_dir) as stack:
+        port = stack.endpoint.split(":")[2].removesuffix("/v1")
+        assert stack.endpoint == f"http://127.0.0.1:{port}/v1"
+        source = stack.outputs["sources"]["github"]
+        assert source["url"] == f"{stack.endpoint}/webhooks/github"
+        assert source["queue_url"] == f"{stack.aws_endpoint_url}/{ACCOUNT}/webhook-dev-github"
+        assert source["dead_letter_queue_url"] == f"{source['queue_url']}-dead-letter"
+        assert source["secret_name"] == "webhook-dev/github"
+        assert stack.outputs["table_name"] == "webhook-dev-events"
+
+
+async def test_a_webhook_goes_through_its_lane_and_is_counted(build_dir: Path) -> None:
+    async with a_stack(build_dir) as stack:
+        outcomes = [("Stored", None), ("Duplicate", None), ("Conflict", None), ("Failed", None)]
+        assert await post(stack, metrics(*outcomes, ("Quarantined", "signature_mismatch"))) == 200
+        lane = await idle(stack)
+    assert (lane.accepted, lane.waiting, lane.in_flight, lane.maximum, lane.peak) == (1, 0, 0, 2, 1)
+    assert (lane.stored, lane.duplicate, lane.conflict, lane.failed) == (1, 1, 1, 1)
+    assert lane.quarantined == {"signature_mismatch": 1}
+
+
+async def test_refused_requests_are_counted_by_reason(build_dir: Path) -> None:
+    async with a_stack(build_dir) as stack:
+        assert await post(stack, signature="forged") == 403
+        assert await post(stack, signature="") == 401
+        assert await post(stack, source="nobody") == 403
+        [lane] = stack.lanes()
+        assert lane.refused == {"bad_signature": 1, "unauthorized": 1}
+        assert stack.refused_elsewhere == {"missing_authentication_token": 1}
+    assert (lane.accepted, lane.refusals) == (0, 2)
+
+
+async def test_what_keeps_failing_waits_and_is_dead_lettered(build_dir: Path) -> None:
+    async with a_stack(build_dir) as stack:
+        await post(stack, {"fail": True})
+        lane = await idle(stack)
+    assert (lane.dead_lettered, lane.waiting) == (1, 0)
+
+
+async def test_a_paused_lane_accepts_and_keeps(build_dir: Path) -> None:
+    async with a_stack(build_dir, state=a_state(enabled=False)) as stack:
+        assert await post(stack) == 200
+        [lane] = stack.lanes()
+    assert (lane.paused, lane.waiting, lane.in_flight, lane.peak) == (True, 1, 0, 0)
+
+
+async def test_a_function_reads_its_secret_from_the_local_stack(build_dir: Path) -> None:
+    async with a_stack(build_dir, secrets={"github": "It's a Secret to Everybody"}) as stack:
+        assert stack.secrets == {"github": "It's a Secret to Everybody"}
+        await post(stack, {"secret": True})
+        await idle(stack)
+        assert "secret It's a Secret to Everybody" in log(stack)
+
+
+async def test_every_source_gets_a_secret_in_the_form_of_its_scheme(build_dir: Path) -> None:
+    custom = {"kind": "hmac", "signature": {"header": "X-Acme"}}
+    schemes = {
+        "github": "github",
+        "standard": "standard-webhooks",
+        "token": "token",
+        "base64": {**custom, "key_encoding": "base64"},
+        "hex": {**custom, "key_encoding": "hex"},
+        "open": "unsigned",
+    }
+    async with a_stack(build_dir, state=a_state(schemes)) as stack:
+        secrets = stack.secrets
+        client = boto3.client(
+            "secretsmanager",
+            endpoint_url=stack.aws_endpoint_url,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+        answer = await asyncio.to_thread(client.get_secret_value, SecretId="webhook-dev/standard")
+        client.close()
+    assert set(secrets) == set(schemes) - {"open"}
+    assert answer["SecretString"] == secrets["standard"]
+    assert len(base64.b64decode(secrets["standard"].removeprefix("whsec_"), validate=True)) == 32
+    assert len(base64.b64decode(secrets["base64"], validate=True)) == 32
+    assert all(len(bytes.fromhex(secrets[source])) == 32 for source in ("github", "token", "hex"))
+    assert read_keys([secrets["standard"]], "base64-after-whsec_")
+    assert len(set(secrets.values())) == 5
+
+
+async def test_a_port_in_use_is_named_and_nothing_is_left(build_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortInUse, match=rf"Port {port} of 127\.0\.0\.1 is in use: .* choose another port\."):
+            async with a_stack(build_dir, port=port):
+                pass
+    assert find_running(build_dir.parent / "cache") is None
+
+
+async def test_the_port_is_the_one_asked_for_and_free_again_afterwards(build_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    for _ in range(2):
+        async with a_stack(build_dir, port=port) as stack:
+            assert stack.endpoint == f"http://127.0.0.1:{port}/v1"
+            assert await post(stack) == 200
+
+
+async def test_a_running_stack_is_found_and_a_stopped_one_is_not(build_dir: Path) -> None:
+    cache_dir = build_dir.parent / "cache"
+    async with a_stack(build_dir) as stack:
+        running = find_running(cache_dir)
+        assert running is not None
+        assert (running.endpoint, running.aws_endpoint_url) == (stack.endpoint, stack.aws_endpoint_url)
+        assert (running.region, running.pid, running.outputs) == (REGION, os.getpid(), stack.outputs)
+    assert find_running(cache_dir) is None
+    assert not (cache_dir / "running.json").exists()
+
+
+async def test_the_access_log_is_kept(build_dir: Path) -> None:
+    async with a_stack(build_dir) as stack:
+        await post(stack)
+    [line] = (stack.log_dir / "access.log").read_text().splitlines()
+    assert json.loads(line)["route"] == "/webhooks/github"
+
+
+async def test_requests_arrive_at_the_time_of_the_clock(build_dir: Path) -> None:
+    async with a_stack(build_dir, clock=lambda: 1_500_000_000.25) as stack:
+        assert await post(stack) == 200
+    assert '"received_at_ms": "1500000000250"' in (stack.log_dir / "access.log").read_text()
+
+
+async def test_leaving_ends_an_invocation_that_hangs(build_dir: Path) -> None:
+    async with asyncio.timeout(20), a_stack(build_dir) as stack:
+        await post(stack, {"sleep": 60})
+        while stack.functions.function("webhook-dev-github").busy == 0:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert stack.functions.function("webhook-dev-github").environments == 0
+
+
+async def test_an_exception_inside_stops_everything(build_dir: Path) -> None:
+    stack = a_stack(build_dir)
+
+    async def fail_inside() -> None:
+        async with stack:
+            await post(stack)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_inside()
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await post(stack)
+    assert all(function.environments == 0 for function in stack.functions.by_name.values())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_stops_it_in_order(build_dir: Path, number: signal.Signals) -> None:
+    arguments = [sys.executable, "-W", "error", "-c", UP, str(build_dir)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as up:  # noqa: ASYNC220
+        assert up.stdout is not None
+        assert up.stderr is not None
+        endpoint = (await asyncio.to_thread(up.stdout.readline)).strip()
+        assert endpoint.startswith("http://127.0.0.1:")
+        up.send_signal(number)
+        output = await asyncio.to_thread(up.stdout.read)
+        assert (up.wait(20), output, up.stderr.read()) == (0, "stopped\n", "")
+
+
+UP = """
+import asyncio, sys
+from pathlib import Path
+from tests.unit.local.test_stack import a_stack, post
+from webhookctl.local.stop_signals import stop_signals
+
+async def main():
+    with stop_signals() as stop:
+        async with a_stack(Path(sys.argv[1])) as stack:
+            await post(stack, {"sleep": 60})
+            print(stack.endpoint, flush=True)
+            await stop.wait()
+    print("stopped")
+
+asyncio.run(main())
+"""
+
+
+async def test_a_note_of_a_killed_stack_is_recognised(build_dir: Path) -> None:
+    cache_dir = build_dir.parent / "cache"
+    async with a_stack(build_dir):
+        note = json.loads((cache_dir / "running.json").read_text())
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:  # noqa: ASYNC220
+        ended.wait()
+    for stale in ({"pid": ended.pid}, {"process_started": "0"}):
+        (cache_dir / "running.json").write_text(json.dumps({**note, **stale}))
+        assert find_running(cache_dir) is None
+    (cache_dir / "running.json").write_text("not json")
+    assert find_running(cache_dir) is None

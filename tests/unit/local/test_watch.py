@@ -1,0 +1,142 @@
+import asyncio
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from webhookctl.local.lane import Lane
+from webhookctl.local.watch import line, table, watch
+
+GITHUB = Lane(
+    source="github",
+    accepted=1234,
+    refused={"throttled": 10, "stale": 2},
+    waiting=56,
+    in_flight=1,
+    maximum=2,
+    peak=2,
+    paused=False,
+    stored=1100,
+    duplicate=7,
+    conflict=3,
+    quarantined={"signature_mismatch": 4},
+    failed=5,
+    dead_lettered=6,
+)
+
+
+def a_lane(**changes: Any) -> Lane:
+    return replace(GITHUB, **changes)
+
+
+class FakeStack:
+    """Shows these lanes; `looks` is how often it was asked."""
+
+    def __init__(self, *lanes: Lane) -> None:
+        self.current = lanes
+        self.refused_elsewhere: Mapping[str, int] = {}
+        self.looks = 0
+
+    def lanes(self) -> Sequence[Lane]:
+        self.looks += 1
+        return self.current
+
+
+def shown(width: int, *lanes: Lane, elsewhere: Mapping[str, int] | None = None) -> list[str]:
+    """The table's lines as they stand on a terminal."""
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    with console.capture() as capture:
+        console.print(table(lanes, elsewhere or {}, width))
+    return capture.get().splitlines()
+
+
+def row(lines: list[str], name: str) -> list[str]:
+    [found] = [line for line in lines if line.split()[:1] == [name]]
+    return found.split()[1:]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_lanes_row_has_all_its_counts(width: int) -> None:
+    expected = ["1234", "12", "56", "1/2", "(2)", "1100", "7", "3", "4", "5", "6"]
+    assert row(shown(width, GITHUB), "github") == expected
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_is_cut_or_wider_than_the_terminal(width: int) -> None:
+    busy = a_lane(source="standard-webhooks", accepted=99_999, stored=99_998, waiting=99_997, duplicate=1234)
+    lines = shown(width, GITHUB, busy)
+    assert max(map(len, lines)) <= width
+    assert "…" not in "".join(lines)
+
+
+def test_at_80_columns_large_counts_are_by_the_thousand_and_a_long_name_is_cut() -> None:
+    lines = shown(80, a_lane(source="a-source-with-a-name-of-31-chars", accepted=1_234_567, stored=1_234_000))
+    assert max(map(len, lines)) <= 80
+    [found] = [line for line in lines if "a-source-with" in line]
+    assert found.split()[0].endswith("…")
+    assert found.split()[1] == "1234k"
+
+
+def test_wide_headings_are_words_and_narrow_ones_are_explained() -> None:
+    assert "quarantined" in shown(120, GITHUB)[1]
+    assert "quar: quarantined" in "".join(shown(80, GITHUB))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_several_lanes_have_a_total(width: int) -> None:
+    [total] = [line for line in shown(width, GITHUB, a_lane(source="slack")) if line.strip().startswith("all lanes")]
+    assert total.split()[2:] == ["2468", "24", "112", "2", "2200", "14", "6", "8", "10", "12"]
+
+
+def test_reasons_are_listed_most_frequent_first() -> None:
+    lines = shown(120, GITHUB, elsewhere={"missing_authentication_token": 1})
+    assert "refused: throttled 10, stale 2" in lines
+    assert "refused, for no lane: missing_authentication_token 1" in lines
+    assert "quarantined: signature_mismatch 4" in lines
+
+
+def test_a_paused_lane_says_so() -> None:
+    assert "paused" in row(shown(80, a_lane(paused=True)), "github")
+
+
+def test_a_line_leaves_out_what_is_zero() -> None:
+    quiet = a_lane(refused={}, waiting=0, in_flight=0, duplicate=0, conflict=0, quarantined={}, failed=0)
+    assert line([quiet], {"missing_authentication_token": 3}) == (
+        "accepted 1234, refused 3, stored 1100, dead-lettered 6"
+    )
+    assert line([], {}) == "accepted 0, stored 0"
+
+
+async def test_without_a_terminal_a_line_is_printed_when_something_changed() -> None:
+    stack, stop, output = FakeStack(GITHUB), asyncio.Event(), io.StringIO()
+    watching = asyncio.create_task(watch(stack, stop, Console(file=output, force_terminal=False, width=40)))
+    while not output.getvalue():  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    stack.current = (a_lane(stored=1101),)
+    stop.set()
+    await watching
+    first, second = output.getvalue().splitlines()
+    assert "stored 1100," in first
+    assert "stored 1101," in second
+
+
+async def test_without_a_terminal_nothing_is_printed_twice() -> None:
+    stack, stop, output = FakeStack(GITHUB), asyncio.Event(), io.StringIO()
+    stop.set()
+    await watch(stack, stop, Console(file=output, force_terminal=False))
+    assert len(output.getvalue().splitlines()) == 1
+
+
+async def test_on_a_terminal_the_table_is_drawn_again_and_the_last_one_stays() -> None:
+    stack, stop, output = FakeStack(GITHUB), asyncio.Event(), io.StringIO()
+    console = Console(file=output, force_terminal=True, width=120, height=30)
+    watching = asyncio.create_task(watch(stack, stop, console))
+    while stack.looks < 2:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    stack.current = (a_lane(stored=4321),)
+    stop.set()
+    await watching
+    assert "4321" in output.getvalue()

@@ -1,0 +1,69 @@
+"""Mapping templates: Velocity as API Gateway runs it, parsed and rendered by airspeed."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import airspeed
+
+from webhookctl.local.gateway.errors import TemplateError
+from webhookctl.local.gateway.reference import Reference
+
+_REST_OF_LINE = re.compile(r"\A[ \t]*\r?\n")
+
+
+class Template:
+    """A template parsed once. Raises TemplateError when it does not parse; `where` names it in errors."""
+
+    def __init__(self, text: str, where: str = "a mapping template") -> None:
+        self.text = text
+        self.where = where
+        self._parsed = airspeed.Template(text, where)
+        try:
+            self._parsed.ensure_compiled()
+        except airspeed.TemplateError as error:
+            raise TemplateError(f"{where}: {error}") from error
+        for element in elements(self._parsed.root_element):
+            if isinstance(element, airspeed.FormalReference) and element.expression is not None:
+                reference = Reference(element)
+                element.calculate, element.evaluate = reference.calculate, reference.evaluate
+            elif isinstance(element, airspeed.ElseBlock):
+                _swallow_line_end(element.block)
+
+    @property
+    def root(self) -> Any:
+        """The root of airspeed's tree of elements."""
+        return self._parsed.root_element
+
+    def render(self, names: Mapping[str, Any]) -> str:
+        """Render with these top-level names.
+
+        Raises TemplateError for whatever fails: API Gateway has one answer for it, a 500.
+        """
+        try:
+            return str(self._parsed.merge(names))
+        except airspeed.TemplateError as error:
+            raise TemplateError(f"{self.where}: {error}") from error
+
+
+def elements(element: Any) -> Iterator[Any]:
+    """An element of airspeed's tree and all below it, each once, in the order they are written."""
+    yield element
+    for child in _children(element):
+        yield from elements(child)
+
+
+def _children(element: Any) -> Iterable[Any]:
+    values = [
+        each for value in vars(element).values() for each in (value if isinstance(value, list | tuple) else [value])
+    ]
+    # Some elements keep the bound method of the element they wrap, with or without the element itself.
+    found = {id(each): each for each in (getattr(value, "__self__", value) for value in values)}
+    found.pop(id(element), None)
+    return [each for each in found.values() if isinstance(each, airspeed._Element)]  # noqa: SLF001  # it has no public tree
+
+
+def _swallow_line_end(block: Any) -> None:
+    """Velocity swallows the rest of the line after `#else` as it does after the other directives, airspeed does not."""
+    if block.children and isinstance(block.children[0], airspeed.Text):
+        block.children[0].text = _REST_OF_LINE.sub("", block.children[0].text, count=1)

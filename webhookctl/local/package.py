@@ -1,0 +1,96 @@
+"""A function's code on disk: the built zip, unpacked, and the libraries that Lambda's Python runtime brings along."""
+
+import functools
+import hashlib
+import importlib.metadata
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
+
+
+class MissingPackage(Exception):
+    """A function's zip is not there. The message is one sentence that says what to run."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"The Lambda package {path} is missing: run scripts/build.sh.")
+        self.path = path
+
+
+def unpack(archive: Path, cache_dir: Path) -> Path:
+    """Where the archive's files lie, unpacked once per content: equal bytes, one folder. Raises MissingPackage."""
+    try:
+        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    except FileNotFoundError as error:
+        raise MissingPackage(archive) from error
+    return _once(cache_dir / "code" / digest[:32], lambda folder: _extract(archive, folder))
+
+
+@functools.cache
+def runtime_libraries(cache_dir: Path) -> Path:
+    """A folder with what Lambda's runtime brings: boto3, the runtime interface client, what they need, nothing else.
+
+    The virtual environment has much more, this project's sources among it: what a zip lacks must be missing here, too.
+    """
+    entries = sorted({entry for distribution in _closure(RUNTIME_DISTRIBUTIONS) for entry in _top_level(distribution)})
+    digest = hashlib.sha256("\n".join(map(str, entries)).encode()).hexdigest()
+    return _once(cache_dir / "runtime" / digest[:32], lambda folder: _link(entries, folder))
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as package:
+        package.extractall(folder)
+
+
+def _link(entries: list[Path], folder: Path) -> None:
+    for entry in entries:
+        (folder / entry.name).symlink_to(entry)
+
+
+def _once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill a folder beside its final place and move it there whole: nobody ever sees half of it."""
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="."))
+    try:
+        fill(draft)
+        draft.chmod(0o755)
+        draft.replace(folder)
+    except OSError:
+        if not folder.is_dir():  # otherwise another process was quicker, with the same content
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def _closure(names: tuple[str, ...]) -> Iterator[importlib.metadata.Distribution]:
+    seen: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        distribution = importlib.metadata.distribution(name)
+        yield distribution
+        waiting += _requirements(distribution)
+
+
+def _requirements(distribution: importlib.metadata.Distribution) -> Iterator[str]:
+    for requirement in distribution.requires or []:
+        name, _, marker = requirement.partition(";")
+        if "extra" not in marker:
+            yield re.split(r"[^A-Za-z0-9._-]", name.strip(), maxsplit=1)[0].lower().replace("_", "-")
+
+
+def _top_level(distribution: importlib.metadata.Distribution) -> Iterator[Path]:
+    """What a distribution puts into site-packages itself; its scripts lie outside and its metadata is not code."""
+    for name in {file.parts[0] for file in distribution.files or []}:
+        if name not in ("..", "__pycache__") and not name.endswith(".dist-info"):
+            yield Path(str(distribution.locate_file(name)))

@@ -1,0 +1,183 @@
+"""The local stack: a deployed environment's data plane, composed from its applied state and run in one process."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from common.scheme import Scheme, load
+from webhookctl.local.aws.backend import Backend
+from webhookctl.local.counts import UNKNOWN_ROUTE, Counts
+from webhookctl.local.event_source import EventSource, triggers
+from webhookctl.local.functions import Functions, Machine
+from webhookctl.local.gateway.server import SERVER_OPTIONS, Gateway
+from webhookctl.local.generated_secret import generated_secret
+from webhookctl.local.http_server import HttpServer, PortInUse, listen
+from webhookctl.local.lane import Lane
+from webhookctl.local.outputs import local_outputs, queue_name
+from webhookctl.local.running import announce, withdraw
+from webhookctl.local.state import State
+
+__all__ = ["LocalStack", "PortInUse"]
+
+# Together below the five seconds that a stop may take: requests end first, then invocations, then functions are killed.
+REQUEST_GRACE_SECONDS = 1.0
+INVOCATION_GRACE_SECONDS = 2.0
+IDLE_CHECK_SECONDS = 0.05
+
+
+class LocalStack:
+    """Runs while its context is entered; on leaving it, however that happens, no process, port or note is left.
+
+    `secrets` are the texts to set, by source; a source without one gets a generated one. All can be read here then.
+    `clock` is the time at which requests arrive, in seconds since 1970: a published webhook is genuine on its own day.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        *,
+        build_dir: Path,
+        cache_dir: Path,
+        port: int = 0,
+        secrets: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.state = state
+        self.log_dir = cache_dir / "logs"
+        self.outputs: Mapping[str, Any] = {}
+        self.aws_endpoint_url = ""
+        self.region: str = state.outputs["region"]
+        self.secrets: dict[str, str] = {}
+        self.backend: Backend
+        self.functions: Functions
+        self._build_dir = build_dir
+        self._cache_dir = cache_dir
+        self._port = port
+        self._given_secrets = secrets or {}
+        self._clock = clock
+        self._event_sources: dict[str, EventSource] = {}
+        self._counts = Counts(state.outputs["sources"])
+        self._parts = contextlib.AsyncExitStack()
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL of the API here, e.g. http://127.0.0.1:8080/v1."""
+        return str(self.outputs["endpoint"])
+
+    async def __aenter__(self) -> Self:
+        """Start everything. Raises PortInUse and MissingPackage."""
+        async with contextlib.AsyncExitStack() as parts:
+            await self._start(parts)
+            self._parts = parts.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._parts.aclose()
+
+    def lanes(self) -> tuple[Lane, ...]:
+        """Every lane as it is now."""
+        return tuple(self._lane(source) for source in self.outputs["sources"])
+
+    @property
+    def refused_elsewhere(self) -> Mapping[str, int]:
+        """The requests that were for no source, all of them refused, by reason."""
+        return dict(self._counts.lanes[UNKNOWN_ROUTE].refused)
+
+    async def idle(self) -> None:
+        """Wait until no lane has a message, neither waiting nor in flight. Failing messages are waited for, too."""
+        while any(any(self._queue_counts(source, "queue_url")) for source in self.outputs["sources"]):  # noqa: ASYNC110
+            await asyncio.sleep(IDLE_CHECK_SECONDS)  # time passing is an event here: it ends visibility time-outs
+
+    async def reload(self) -> tuple[str, ...]:
+        """Take the Lambda packages as they are now; the names of the functions whose code changed."""
+        return await self.functions.reload()
+
+    async def _start(self, parts: contextlib.AsyncExitStack) -> None:
+        # Both ports first: one that is taken is what most likely stops a start.
+        api_listener = parts.enter_context(listen(self._port))
+        aws_listener = parts.enter_context(listen(0))
+        self.log_dir.mkdir(parents=True, exist_ok=True)
+        self.backend = Backend.from_state(self.state)
+        aws = await parts.enter_async_context(
+            HttpServer(self.backend.handle, aws_listener, grace_seconds=REQUEST_GRACE_SECONDS)
+        )
+        self.aws_endpoint_url = aws.url
+        await self._start_functions(parts)
+        self._set_secrets()
+        await self._start_lanes(parts)
+        await self._start_api(parts, api_listener)
+
+    async def _start_functions(self, parts: contextlib.AsyncExitStack) -> None:
+        machine = Machine(self._build_dir, self._cache_dir, self.log_dir, self.aws_endpoint_url)
+        functions = Functions.from_state(self.state, machine, lambda _name, line: self._counts.add_log(line))
+        self.functions = await parts.enter_async_context(functions)
+
+    def _set_secrets(self) -> None:
+        for source, output in self.state.outputs["sources"].items():
+            name = output["secret_name"]
+            if name is not None:
+                self.secrets[source] = self._given_secrets.get(source) or generated_secret(_scheme(output))
+                request = {"SecretId": name, "SecretString": self.secrets[source]}
+                self.backend.call("secretsmanager.PutSecretValue", request)
+
+    async def _start_lanes(self, parts: contextlib.AsyncExitStack) -> None:
+        for trigger in triggers(self.state):
+            queue = self.backend.queues[trigger.queue_name]
+            self._event_sources[trigger.queue_name] = EventSource(trigger, queue, self.functions.invoke)
+        parts.push_async_callback(self._stop_lanes)
+        for event_source in self._event_sources.values():
+            event_source.start()
+
+    async def _stop_lanes(self) -> None:
+        await asyncio.gather(*(lane.stop(INVOCATION_GRACE_SECONDS) for lane in self._event_sources.values()))
+
+    async def _start_api(self, parts: contextlib.AsyncExitStack, listener: socket.socket) -> None:
+        access_log = parts.enter_context((self.log_dir / "access.log").open("a", encoding="utf-8", buffering=1))
+
+        def on_access(line: str) -> None:
+            access_log.write(line + "\n")
+            self._counts.add_access(line)
+
+        gateway = Gateway.from_state(
+            self.state, invoke=self.functions.invoke, send=self.backend.send, on_access=on_access, now=self._clock
+        )
+        api = await parts.enter_async_context(
+            HttpServer(gateway.handle, listener, grace_seconds=REQUEST_GRACE_SECONDS, options=SERVER_OPTIONS)
+        )
+        self.outputs = local_outputs(self.state.outputs, api.url, self.aws_endpoint_url)
+        announce(self._cache_dir, aws_endpoint_url=self.aws_endpoint_url, region=self.region, outputs=self.outputs)
+        parts.callback(withdraw, self._cache_dir)
+
+    def _lane(self, source: str) -> Lane:
+        counts = self._counts.lanes[source]
+        queue = queue_name(self.outputs["sources"][source]["queue_url"])
+        event_source = self._event_sources[queue]
+        visible, hidden, delayed = self.backend.queues[queue].counts()
+        return Lane(
+            source=source,
+            accepted=counts.accepted,
+            refused=dict(counts.refused),
+            waiting=visible + delayed + max(0, hidden - event_source.messages),
+            in_flight=event_source.in_flight,
+            maximum=event_source.trigger.max_concurrency,
+            peak=event_source.peak,
+            paused=not event_source.trigger.enabled,
+            stored=counts.stored,
+            duplicate=counts.duplicate,
+            conflict=counts.conflict,
+            quarantined=dict(counts.quarantined),
+            failed=counts.failed,
+            dead_lettered=sum(self._queue_counts(source, "dead_letter_queue_url")),
+        )
+
+    def _queue_counts(self, source: str, url: str) -> tuple[int, int, int]:
+        return self.backend.queues[queue_name(self.outputs["sources"][source][url])].counts()
+
+
+def _scheme(output: Mapping[str, Any]) -> Scheme:
+    return load(output["scheme"] or json.loads(output["custom_scheme_json"]))
