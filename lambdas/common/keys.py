@@ -5,7 +5,8 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from common.scheme import KeyEncoding
@@ -29,19 +30,27 @@ class Key:
         return hmac.digest(self.value, b"scalable-webhook key id", hashlib.sha256).hex()[:8]
 
 
-def read_keys(secrets: Iterable[str], encoding: KeyEncoding) -> tuple[Key, ...]:
-    """The keys in some secrets' texts, each once, in order. A text is one key, or a JSON list of keys.
+def read_keys(versions: Sequence[str], encoding: KeyEncoding) -> tuple[Key, ...]:
+    """The keys in a secret's live versions, newest first, each once. A version is one key, or a JSON list of keys.
 
-    Raises InvalidKey when a text is empty or not in the scheme's encoding.
+    Raises InvalidKey when the newest has none, or one not in the scheme's encoding. An older one without usable keys
+    counts for nothing: it is what a wrong value becomes once the right one is put.
     """
-    keys = [Key(_decode(text, encoding)) for secret in secrets for text in _texts(secret)]
-    if not keys:
+    if not versions:
         raise InvalidKey("there is no key")
+    keys = _keys(versions[0], encoding)
+    for version in versions[1:]:
+        with suppress(InvalidKey):
+            keys += _keys(version, encoding)
     return tuple(dict.fromkeys(keys))
 
 
-def _texts(secret: str) -> list[str]:
-    text = secret.strip()  # a file given to the AWS CLI ends with a line feed that is not part of the key
+def _keys(version: str, encoding: KeyEncoding) -> list[Key]:
+    return [Key(_decode(text, encoding)) for text in _texts(version)]
+
+
+def _texts(version: str) -> list[str]:
+    text = version.strip()  # a file given to the AWS CLI ends with a line feed that is not part of the key
     if not text.startswith("["):
         return [text]
     try:

@@ -1,6 +1,8 @@
 """One apply of envs/dev by Terraform, then stacks that run from its state."""
 
 import asyncio
+import copy
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -30,11 +32,22 @@ def start_stack(state: State, tmp_path: Path) -> StartStack:
     """Starts a stack of the test's own, on a free port."""
 
     @asynccontextmanager
-    async def start(**options: Any) -> AsyncIterator[LocalStack]:
-        async with LocalStack(state, build_dir=PROJECT / "build", cache_dir=tmp_path, **options) as stack:
+    async def start(applied: State = state, **options: Any) -> AsyncIterator[LocalStack]:
+        async with LocalStack(applied, build_dir=PROJECT / "build", cache_dir=tmp_path, **options) as stack:
             yield stack
 
     return start
+
+
+def changed(state: State, type_: str, change: Callable[[dict[str, Any]], None]) -> State:
+    """The state as it would be with other values in the resources of one type."""
+    managed = []
+    for resource in state.managed:
+        values = copy.deepcopy(dict(resource.values))
+        if resource.type == type_:
+            change(values)
+        managed.append(dataclasses.replace(resource, values=values))
+    return dataclasses.replace(state, managed=tuple(managed))
 
 
 def environment_of(stack: LocalStack) -> Environment:

@@ -11,8 +11,9 @@ import pytest_asyncio
 
 from common.keys import Key, read_keys
 from common.scheme import load
-from tests.e2e.conftest import StartStack, environment_of, items_of
+from tests.e2e.conftest import StartStack, changed, environment_of, items_of
 from webhookctl.local.stack import LocalStack
+from webhookctl.local.state import State
 from webhookctl.signing import sender_headers
 
 BODY = b'{"id": "evt-1", "event_id": "evt-1", "event": {"id": "evt-1"}}'
@@ -117,15 +118,70 @@ async def test_a_query_parameter_can_not_stand_in_for_a_header(client: Client) -
     assert item["outcome"]["S"] == "stored"
 
 
-async def test_a_route_is_throttled_at_its_rate_and_burst_and_others_are_not(client: Client) -> None:
-    headers = client.headers("shopify")
-    answers = await asyncio.gather(*(client.post("shopify", headers=headers) for _ in range(400)))
-    statuses = [status for status, _, _ in answers]
-    assert set(statuses) == {200, 429}
-    assert statuses.count(200) >= 200  # the burst of the route
-    refused = next(answer for status, answer, _ in answers if status == 429)
-    assert (refused["error"], refused["reason"]) == ("THROTTLED", "throttled")
-    assert (await client.post("github"))[0] == 200
+def slowed(values: dict[str, Any]) -> None:
+    if values["method_path"].startswith("webhooks/shopify/"):
+        values["settings"][0] |= {"throttling_rate_limit": 1, "throttling_burst_limit": 10}
+
+
+async def test_a_route_is_throttled_at_its_rate_and_burst_and_others_are_not(
+    state: State, start_stack: StartStack
+) -> None:
+    slow_route = changed(state, "aws_api_gateway_method_settings", slowed)
+    async with start_stack(slow_route) as stack, aiohttp.ClientSession() as session:
+        client = Client(stack, session)
+        headers = client.headers("shopify")
+        started = time.monotonic()
+        answers = await asyncio.gather(*(client.post("shopify", headers=headers) for _ in range(60)))
+        most = 10 + 1 * (time.monotonic() - started) + 1
+        statuses = [status for status, _, _ in answers]
+        assert set(statuses) == {200, 429}
+        assert 10 <= statuses.count(200) <= most
+        refused = next(answer for status, answer, _ in answers if status == 429)
+        assert (refused["error"], refused["reason"]) == ("THROTTLED", "throttled")
+        assert (await client.post("github"))[0] == 200
+
+
+def paused(values: dict[str, Any]) -> None:
+    values["enabled"] = False
+
+
+async def test_a_paused_lane_accepts_and_keeps_without_processing(state: State, start_stack: StartStack) -> None:
+    stopped = changed(state, "aws_lambda_event_source_mapping", paused)
+    async with start_stack(stopped) as stack, aiohttp.ClientSession() as session:
+        client = Client(stack, session)
+        for _ in range(3):
+            assert (await client.post("github"))[0] == 200
+        await asyncio.sleep(0.5)
+        assert stack.backend.queues["webhook-dev-github"].counts()[0] == 3
+        assert await items_of(stack) == []
+
+
+def only_from_elsewhere(values: dict[str, Any]) -> None:
+    policy = json.loads(values["policy"])
+    (allow,) = policy["Statement"]
+    deny = {
+        **allow,
+        "Effect": "Deny",
+        "Resource": allow["Resource"].removesuffix("*") + "*/POST/webhooks/github",
+        "Condition": {"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24"]}},
+    }
+    values["policy"] = json.dumps({**policy, "Statement": [allow, deny]})
+
+
+async def test_an_address_that_is_not_allowed_is_refused_before_any_lambda(
+    state: State, start_stack: StartStack
+) -> None:
+    listed = changed(state, "aws_api_gateway_rest_api_policy", only_from_elsewhere)
+    async with start_stack(listed) as stack, aiohttp.ClientSession() as session:
+        client = Client(stack, session)
+        assert (await client.post("github"))[0] == 403
+        assert stack.functions.function("webhook-dev-authorizer").peak_busy == 0
+        assert (await client.post("slack"))[0] == 200
+
+
+async def hide_for(stack: LocalStack, queue_url: str, seconds: int) -> None:
+    attributes = {"VisibilityTimeout": str(seconds)}
+    await stack.backend.sqs.call("SetQueueAttributes", {"QueueUrl": queue_url, "Attributes": attributes})
 
 
 async def test_a_lane_without_a_secret_keeps_its_webhooks_until_they_can_be_redriven(client: Client) -> None:
@@ -142,9 +198,7 @@ async def test_a_lane_without_a_secret_keeps_its_webhooks_until_they_can_be_redr
     good = client.stack.secrets["github"]
     await asyncio.to_thread(put, " ")
     await asyncio.to_thread(put, " ")  # neither as the current nor as the previous version
-    await client.stack.backend.sqs.call(
-        "SetQueueAttributes", {"QueueUrl": source["queue_url"], "Attributes": {"VisibilityTimeout": "0"}}
-    )
+    await hide_for(client.stack, source["queue_url"], 1)  # not a minute, five times
     assert (await client.post("github", headers=genuine))[0] == 200
     async with asyncio.timeout(30):
         await client.stack.idle()
@@ -152,6 +206,7 @@ async def test_a_lane_without_a_secret_keeps_its_webhooks_until_they_can_be_redr
     assert await items_of(client.stack) == []
 
     await asyncio.to_thread(put, good)
+    await hide_for(client.stack, source["queue_url"], 60)
     await client.stack.backend.sqs.call("StartMessageMoveTask", {"SourceArn": dead_letter.arn})
     async with asyncio.timeout(30):
         while not await items_of(client.stack):  # noqa: ASYNC110

@@ -1,6 +1,5 @@
 """Each source's lane: route, queue, dead-letter queue, event source mapping."""
 
-
 from tests.plan.environment import PROCESSOR, sources
 from tests.plan.plan import Plan
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from webhookctl.local import aws
 from webhookctl.local.aws.backend import DEFAULT_ACCOUNT_ID
-from webhookctl.local.aws.moto_process import moto_server
+from webhookctl.local.aws.moto_process import MotoFailed, moto_server
 from webhookctl.local.leash import leashed
 from webhookctl.local.mirror import AWS_PROVIDER, ProviderMirrorMissing, find_provider_mirror, terraform_environment
 from webhookctl.local.state import State, StateError, read_state
@@ -108,7 +108,7 @@ def apply(
     _check_packages(root)
     cache_dir.mkdir(parents=True, exist_ok=True)
     report = on_progress or (lambda _progress: None)
-    with _only_one(cache_dir), _scratch(cache_dir) as scratch:
+    with _only_one(cache_dir, report), _scratch(cache_dir) as scratch:
         variables = terraform_environment(scratch)
         terraform_version = _terraform_version(variables, scratch)
         _check_version(terraform_version, environment_dir)
@@ -116,7 +116,10 @@ def apply(
         if not force and (state := _kept(directory)):
             return Applied(state, reused=True, directory=directory)
         copy = _copy(root, environment_dir, scratch / "copy")
-        text = _apply_copy(copy, variables, cache_dir, report)
+        try:
+            text = _apply_copy(copy, variables, cache_dir, report)
+        except MotoFailed as error:
+            raise TerraformError(str(error)) from error
         directory.mkdir(exist_ok=True)
         (scratch / STATE_FILE).write_text(text, encoding="utf-8")
         (scratch / STATE_FILE).replace(directory / STATE_FILE)
@@ -131,10 +134,14 @@ def _kept(directory: Path) -> State | None:
 
 
 @contextmanager
-def _only_one(cache_dir: Path) -> Iterator[None]:
-    """Hold the cache for this process: a second apply waits, and then most likely has nothing to do."""
+def _only_one(cache_dir: Path, report: Callable[[Progress], None]) -> Iterator[None]:
+    """Hold the cache for this process: a second apply waits, says so, and then most likely has nothing to do."""
     with (cache_dir / "apply.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report(Log().progress("wait"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -230,7 +237,7 @@ def _apply_copy(folder: Path, variables: Mapping[str, str], cache_dir: Path, rep
     with moto_server(_account_id(folder), cache_dir / "moto.log") as url:
         report(log.progress("init"))
         _run("init", ["-input=false", "-no-color"], folder, _with_provider_cache(variables, cache_dir))
-        local = {**variables, **_credentials(), "AWS_ENDPOINT_URL": url()}
+        local = {**variables, **_credentials(), **_installed_provider(folder), "AWS_ENDPOINT_URL": url()}
         _apply(folder, local, log, report)
         report(log.progress("show"))
         return _run("show", ["-json", "-no-color"], folder, local)
@@ -257,6 +264,21 @@ def _credentials() -> dict[str, str]:
         # A fault of the stand-in is not a passing one: show it after three tries instead of the provider's twenty-five.
         "AWS_MAX_ATTEMPTS": "3",
     }
+
+
+def _installed_provider(folder: Path) -> dict[str, str]:
+    """A CLI configuration that names the provider which init has chosen and verified.
+
+    Terraform otherwise reads and hashes the provider again at each command: 700 MB, some seconds each time. The
+    configuration is the documented one for trying a provider ("Development Overrides for Provider Developers").
+    """
+    installed = sorted((folder / ".terraform" / "providers" / AWS_PROVIDER).glob("*/*/"))
+    if not installed:
+        return {}
+    file = folder / ".terraform" / "installed.tfrc"
+    override = f"    {json.dumps('/'.join(AWS_PROVIDER.parts[-2:]))} = {json.dumps(str(installed[-1]))}\n"
+    file.write_text(f"provider_installation {{\n  dev_overrides {{\n{override}  }}\n}}\n", encoding="utf-8")
+    return {"TF_CLI_CONFIG_FILE": str(file)}
 
 
 def _with_provider_cache(variables: Mapping[str, str], cache_dir: Path) -> dict[str, str]:

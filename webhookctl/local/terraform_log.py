@@ -12,7 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an apply is. `total` is 0 until it is known; `waiting_for` are addresses, the longest wait first."""
+    """How far an apply is. `total` is 0 until it is known; `waiting_for` are addresses, the longest wait first.
+
+    `step` is "wait" (for another apply), "init", "apply" or "show".
+    """
 
     step: str
     done: int

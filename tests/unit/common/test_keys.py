@@ -17,6 +17,12 @@ def test_a_key_in_two_versions_of_the_secret_counts_once() -> None:
     assert read_keys(["new", '["old", "new"]'], "utf8") == (Key(b"new"), Key(b"old"))
 
 
+def test_a_wrong_value_does_no_harm_once_the_right_one_is_put() -> None:
+    assert read_keys(["bmV3", " "], "base64") == read_keys(["bmV3", "not base64"], "base64") == (Key(b"new"),)
+    with pytest.raises(InvalidKey):
+        read_keys([" ", "bmV3"], "base64")
+
+
 @pytest.mark.parametrize(
     ("secret", "encoding"),
     [

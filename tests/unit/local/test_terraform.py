@@ -5,6 +5,8 @@ import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +15,16 @@ from pathlib import Path
 import pytest
 
 from webhookctl.local import terraform
+from webhookctl.local.aws.moto_process import MotoFailed
 from webhookctl.local.mirror import AWS_PROVIDER
-from webhookctl.local.terraform import ApplyFailed, PackageMissing, TerraformMissing, TerraformTooOld, apply
+from webhookctl.local.terraform import (
+    ApplyFailed,
+    PackageMissing,
+    TerraformError,
+    TerraformMissing,
+    TerraformTooOld,
+    apply,
+)
 from webhookctl.local.terraform_log import Log, Progress
 
 FAKE = """#!{python}
@@ -30,6 +40,7 @@ note = {{
     "files": sorted(str(p.relative_to(Path.cwd().parents[1])) for p in Path.cwd().parents[1].rglob("*") if p.is_file()),
     "override": "".join(p.read_text() for p in Path.cwd().glob("*_override.tf")),
     "environment": {{name: os.environ.get(name) for name in names}},
+    "configuration": Path(os.environ["TF_CLI_CONFIG_FILE"]).read_text() if step != "version" else "",
 }}
 if step == "version":
     print(json.dumps({{"terraform_version": os.environ.get("FAKE_VERSION", "1.11.4")}}))
@@ -40,6 +51,8 @@ if step == os.environ.get("FAKE_FAILS"):
     print(os.environ.get("FAKE_OUTPUT", "What Terraform says.\\nAll of it."))
     print("And on standard error.", file=sys.stderr)
     sys.exit(1)
+if step == "init":
+    Path(".terraform/providers/registry.terraform.io/hashicorp/aws/5.100.0/linux_amd64").mkdir(parents=True)
 if step == "apply":
     resource = {{"addr": "aws_sqs_queue.a"}}
     changes = {{"add": 1, "change": 0, "remove": 0, "operation": "plan"}}
@@ -118,6 +131,7 @@ def test_the_environment_is_applied_from_a_copy_beside_one_override(repository: 
     assert [call["arguments"][0] for call in (init, run, show)] == ["init", "apply", "show"]  # type: ignore[index]
     assert run["files"] == [
         "build/authorizer.zip",
+        "envs/dev/.terraform/installed.tfrc",
         "envs/dev/local_stack_override.tf",
         "envs/dev/terraform.tf",
         "lambdas/common/scheme.py",
@@ -139,6 +153,16 @@ def test_the_provider_is_pointed_at_the_stand_in_and_at_nothing_of_the_callers(r
     assert environment["AWS_ACCESS_KEY_ID"] == "local"
     assert environment["AWS_PROFILE"] is None
     assert environment["TF_CLI_CONFIG_FILE"]
+
+
+def test_the_provider_that_init_verified_is_not_read_again_by_what_follows(repository: Repository) -> None:
+    apply(repository.environment, repository.cache)
+
+    init, *others = repository.calls()
+    assert "filesystem_mirror" in str(init["configuration"])
+    for call in others:
+        installed = f"{call['folder']}/.terraform/providers/{AWS_PROVIDER}/5.100.0/linux_amd64"
+        assert f'dev_overrides {{\n    "hashicorp/aws" = "{installed}"' in str(call["configuration"])
 
 
 def test_progress_says_how_far_it_is_and_what_it_waits_for(repository: Repository) -> None:
@@ -261,6 +285,29 @@ def test_what_a_killed_apply_left_behind_is_cleared_away(repository: Repository)
     assert not (repository.cache / "apply-left").exists()
 
 
+def test_a_second_apply_waits_for_the_first_says_so_and_uses_its_state(repository: Repository) -> None:
+    steps: list[list[str]] = [[], []]
+    second: list[threading.Thread] = []
+    applied = []
+
+    def run(number: int) -> None:
+        applied.append(apply(repository.environment, repository.cache, on_progress=lambda p: note(number, p)))
+
+    def note(number: int, progress: Progress) -> None:
+        steps[number].append(progress.step)
+        if number == 0 and progress.step == "init":
+            second.append(threading.Thread(target=run, args=(1,)))
+            second[0].start()
+            while not steps[1]:
+                time.sleep(0.01)
+
+    run(0)
+    second[0].join()
+
+    assert steps[1] == ["wait"]
+    assert [result.reused for result in applied] == [False, True]
+
+
 def test_an_interruption_ends_terraform_and_leaves_nothing(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +323,19 @@ def test_an_interruption_ends_terraform_and_leaves_nothing(
     running = subprocess.run(["ps", "-A", "-o", "args="], capture_output=True, text=True, check=True).stdout
     assert str(repository.root.parent / "bin" / "terraform") not in running
     assert sorted(path.name for path in repository.cache.iterdir()) == ["apply.lock"]
+
+
+def test_a_stand_in_that_does_not_start_is_one_sentence(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def failing(_account_id: str, log: Path) -> Iterator[Callable[[], str]]:
+        yield lambda: (_ for _ in ()).throw(MotoFailed(log))
+
+    monkeypatch.setattr(terraform, "moto_server", failing)
+
+    with pytest.raises(TerraformError, match=r"The stand-in for AWS did not start: see .*moto\.log\."):
+        apply(repository.environment, repository.cache)
 
 
 def test_a_missing_terraform_is_one_sentence(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

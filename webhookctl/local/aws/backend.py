@@ -48,6 +48,9 @@ class Backend:
         backend = cls(*_account_and_region(state))
         for resource in state.resources("aws_sqs_queue"):
             backend.sqs.create_queue(resource.values["name"], dict(_queue_attributes(resource)))
+        for type_, name, attribute in _QUEUE_POLICIES:
+            for resource in state.resources(type_):
+                backend.sqs.queue(resource.values["queue_url"]).set_attributes({attribute: resource.values[name]})
         for resource in state.resources("aws_dynamodb_table"):
             backend.call("DynamoDB_20120810.CreateTable", create_table_request(resource.values))
         for resource in state.resources("aws_secretsmanager_secret"):
@@ -152,6 +155,12 @@ _QUEUE_ATTRIBUTES = {
     "kms_master_key_id": "KmsMasterKeyId",
     "sqs_managed_sse_enabled": "SqsManagedSseEnabled",
 }
+# The resources that set one attribute of a queue.
+_QUEUE_POLICIES = (
+    ("aws_sqs_queue_policy", "policy", "Policy"),
+    ("aws_sqs_queue_redrive_policy", "redrive_policy", "RedrivePolicy"),
+    ("aws_sqs_queue_redrive_allow_policy", "redrive_allow_policy", "RedriveAllowPolicy"),
+)
 
 
 def _queue_attributes(resource: Resource) -> Iterator[tuple[str, str]]:

@@ -17,9 +17,12 @@ def show(seen: Demonstration, console: Console) -> None:
     rate = seen.accepted / seen.sent_seconds
     console.print(
         f"{seen.accepted:,} accepted in {seen.sent_seconds:.1f} s ({rate:,.0f} a second), "
-        f"all lanes idle after {seen.drained_seconds:.1f} s. "
-        f"{seen.audit.throttled:,} times a route's throttle answered 429, and the request was sent again."
+        f"all lanes idle after {seen.drained_seconds:.1f} s."
     )
+    if seen.audit.throttled:
+        console.print(
+            f"{seen.audit.throttled:,} times a route's throttle answered 429, and the request was sent again."
+        )
     problems = seen.problems
     for problem in problems[:MAX_PROBLEMS]:
         console.print(f"[red]broken:[/red] {problem}", highlight=False)
@@ -33,8 +36,12 @@ def show(seen: Demonstration, console: Console) -> None:
         )
 
 
+def _table(title: str, *, show_footer: bool = False) -> Table:
+    return Table(box=SIMPLE, title=title, title_justify="left", show_footer=show_footer, padding=(0, 1, 0, 0))
+
+
 def _endings(seen: Demonstration) -> Table:
-    table = Table(box=SIMPLE, title="What was sent, and where it ended", title_justify="left", show_footer=True)
+    table = _table("What was sent, and where it ended", show_footer=True)
     rows = [(kind, row) for kind, row in seen.audit.rows.items() if row.sent]
     total = Row()
     for _, row in rows:
@@ -52,7 +59,7 @@ LEFT = ("", "refused")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    refused = ", ".join(f"{count} x {status}" for status, count in sorted(row.refused.items()))
+    refused = ", ".join(f"{count}x{status}" for status, count in sorted(row.refused.items()))
     counts = (row.stored, row.duplicate, row.conflict, row.quarantined, row.missing)
     return (str(row.sent), refused, *(str(count or "") for count in counts))
 
@@ -68,7 +75,7 @@ def _add(total: Row, row: Row) -> None:
 
 
 def _peaks(seen: Demonstration) -> Table:
-    table = Table(box=SIMPLE, title="Processors at once", title_justify="left")
+    table = _table("Processors at once")
     for heading in ("lane", "highest seen", "maximum"):
         table.add_column(heading, justify="left" if heading == "lane" else "right")
     for lane in seen.lanes:

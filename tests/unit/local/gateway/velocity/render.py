@@ -1,0 +1,144 @@
+"""Make renderings.json anew with Apache Velocity: `python -m tests.unit.local.gateway.velocity.render`.
+
+Needs a JDK and Debian's package `velocity` (1.7), which puts its jars into /usr/share/java.
+"""
+
+import base64
+import json
+import random
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from tests.unit.local.gateway.velocity.case import Case
+from webhookctl.local.gateway.errors import TemplateError
+from webhookctl.local.gateway.subset import check_subset
+from webhookctl.local.gateway.vtl import Template
+
+HERE = Path(__file__).parent
+TEMPLATES = HERE.parents[4] / "modules" / "ingestion" / "templates"
+RENDERINGS = HERE / "renderings.json"
+JARS = ":".join(
+    f"/usr/share/java/{name}.jar" for name in ("velocity", "commons-collections3", "commons-lang", "commons-logging")
+)
+
+HOSTILE = (
+    "",
+    "{}",
+    "eyJhIjoxfQ==",
+    "a&MessageBody=b&Action=DeleteQueue",
+    "100%25 +1 +%2B ~*-._ /?#[]@!$'()*,;=:",
+    "\"quoted\" \\ 'single' `back`",
+    "tab\tline\r\nnul\x00 bell\x07 del\x7f",
+    "ü ß 漢字 😀 \ufffd \uffff \u2028",
+    "$context.requestId ${input.body} $!x #set($a = 1) #if(true)x#end ## comment #* block *# \\$x",
+    "</script>",
+)
+STORED = '{"SendMessageResponse":{"SendMessageResult":{"MessageId":"0a1b-2c"},"ResponseMetadata":{"RequestId":"r"}}}'
+ANSWERS = (
+    STORED,
+    '{"Error":{"Code":"InvalidParameterValue","Message":"One or more parameters are invalid","Type":"Sender"}}',
+    '{"Error":{"Code":"InvalidMessageContents","Message":"no","Type":"Sender"},"RequestId":"r"}',
+    '{"Error":{"Code":"KmsThrottled","Message":"\\"InvalidParameterValue\\"? no: throttled","Type":"Sender"}}',
+)
+CONTEXT = {"requestTimeEpoch": "1700000000250", "extendedRequestId": "JKJa/XmP+LvHcE=", "authorizer.head": "e30"}
+TRACE = "Root=1-6553f100-d2046871936b13e27ff9bc87;Parent=9891a649179f22ab;Sampled=0"
+# The constructs that templates may be made of, beyond what ours happen to use.
+CONSTRUCTS = (
+    "$util.urlEncode($input.body)|$util.base64Encode($input.body)|$util.escapeJavaScript($input.body)",
+    "$input.params('X')|$input.params().header.get('X')|$input.params().querystring.get('X')|${context.none}|$!{context.none.x}",
+    (
+        "#set($a = $input.body)\n"
+        "#if($a.startsWith('{') && $a != '{}')\n{\n#elseif(!$a.contains('%'))\nplain\n#else\n%\n#end\n$a"
+    ),
+    '#if($context.authorizer.none == \'x\' || "$!context.authorizer.none" != "")there#{else}not there#end',
+)
+
+
+def cases() -> Iterator[Case]:
+    """Our templates and all constructs over hostile input, and directives with white space in every place."""
+    request = (TEMPLATES / "send_message.vtl").read_text()
+    for text in HOSTILE:
+        yield Case(request, text, context=CONTEXT)
+        yield Case(request, "e30=", context={**CONTEXT, "authorizer.head": text, "authorizer.trace": text})
+        for construct in CONSTRUCTS:
+            yield Case(construct, text, header={"X": text, "get": text}, context=CONTEXT)
+    yield Case(request, "e30=", context={**CONTEXT, "authorizer.trace": TRACE})
+    yield Case(request, "e30=", context={"requestTimeEpoch": "1"})
+    yield Case(CONSTRUCTS[1], header={"X": "header"}, query={"X": "query"}, path={"X": "path"})
+    for template in sorted(TEMPLATES.glob("*.vtl")):
+        if template.name != "send_message.vtl":
+            for answer in ANSWERS:
+                yield Case(template.read_text(), answer, context=CONTEXT)
+                if "$input.path" not in template.read_text():
+                    yield Case(template.read_text(), base64.b64encode(answer.encode()).decode(), context=CONTEXT)
+    yield from _white_space(random.Random(1))  # noqa: S311  # the same templates every time
+
+
+def _white_space(choice: random.Random) -> Iterator[Case]:
+    spaces = ("", "", " ", "\n", "  ", "\n\n", " \n", "\t", "\n  ")
+    conditions = ("$context.v == 'val'", "$context.v == 'no'", '"$!context.u" != ""')
+
+    def piece(depth: int) -> str:
+        kind = choice.randrange(4 if depth else 2)
+        space = choice.choice(spaces)
+        if kind == 0:
+            return space + choice.choice(("{b}", "${context.v}.", "&x=%7B")) + choice.choice(spaces)
+        if kind == 1:
+            return choice.choice(("", "\n", "x")) + "#set($x = 'q')" + space
+        text = f"{space}#if({choice.choice(conditions)}){choice.choice(spaces)}{block(depth - 1)}"
+        if choice.random() < 0.6:
+            text += (
+                choice.choice(("#else", "#{else}"))
+                + choice.choice((" ", "\n", "\n\n", " \n", "{", "\t\n"))
+                + block(depth - 1)
+            )
+        return text + "#end" + choice.choice((" ", "\n", "", "{"))
+
+    def block(depth: int) -> str:
+        return "".join(piece(depth) for _ in range(choice.randint(1, 3)))
+
+    found: set[str] = set()
+    while len(found) < 150:
+        template = block(2)
+        if len(template) < 160 and "#" in template and template not in found and _is_common(template):
+            found.add(template)
+            yield Case(template, context={"v": "val"})
+
+
+def _is_common(template: str) -> bool:
+    try:
+        check_subset(Template(template))
+    except TemplateError:
+        return False
+    return True
+
+
+def main() -> None:
+    """Render all cases and write them down."""
+    given = list(cases())
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["javac", "-cp", JARS, "-d", folder, HERE / "Render.java"], check=True)
+        done = subprocess.run(
+            ["java", "-cp", f"{JARS}:{folder}", "Render"],
+            input="".join(case.lines() for case in given),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+    renderings = []
+    for case, line in zip(given, done.stdout.splitlines(), strict=True):
+        text, status = line.split(" ")
+        wanted = {"text": base64.b64decode(text).decode(), "status": None if status == "-" else int(status)}
+        renderings.append({"case": {name: value for name, value in asdict(case).items() if value}, "rendered": wanted})
+    header = {
+        "what": "Renderings of mapping templates by Apache Velocity 1.7, null printed as nothing as API Gateway does",
+        "how": "apt-get install velocity default-jdk; python -m tests.unit.local.gateway.velocity.render",
+    }
+    RENDERINGS.write_text(json.dumps(header | {"renderings": renderings}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

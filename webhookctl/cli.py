@@ -1,0 +1,432 @@
+"""The command `webhookctl`. What only one command needs is imported when it runs: verifying offline starts at once."""
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from webhookctl.arguments import STDIN, NamedScheme, read_bytes, read_header_lines, read_moment, read_scheme, read_since
+from webhookctl.failure import FAILED, INTERRUPTED, Failure, WrongUsage
+from webhookctl.output import styled, write, write_bytes, write_error, write_json
+
+DEV = Path(__file__).parents[1] / "envs" / "dev"
+
+app = typer.Typer(
+    help="Try, watch and debug a scalable webhook: one on AWS, one on this machine, or none at all.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # their frames can show secrets
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+local = typer.Typer(
+    help="Run a whole environment on this machine, from its Terraform and its Lambda packages.",
+    short_help="Run an environment on this machine.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(local, name="local")
+
+
+class Outcome(StrEnum):
+    """Where an entry of the table ended."""
+
+    STORED = "stored"
+    CONFLICT = "conflict"
+    QUARANTINED = "quarantined"
+
+
+BodyArgument = Annotated[
+    str, typer.Argument(metavar="BODYFILE", help="File with the exact bytes of the body, or - for standard input.")
+]
+SchemeOption = Annotated[
+    str,
+    typer.Option(
+        "--scheme",
+        metavar="NAME|FILE.json",
+        help="How the source signs: github, shopify, slack, standard-webhooks, stripe, token, unsigned, or a JSON file "
+        "with a custom scheme.",
+    ),
+]
+SecretOption = Annotated[
+    str | None,
+    typer.Option(
+        "--secret-file",
+        metavar="FILE",
+        help="File with the sender's secret as the sender shows it, or a JSON list of such. Only unsigned needs none.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
+EnvOption = Annotated[
+    str,
+    typer.Option(
+        "--env",
+        metavar="ENV",
+        help="local, the name of a directory under envs/ (its Terraform outputs are read), or another directory.",
+    ),
+]
+ProfileOption = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Profile of the AWS credentials.")]
+RegionOption = Annotated[
+    str | None, typer.Option("--region", metavar="REGION", help="AWS region, instead of the environment's own.")
+]
+
+
+@app.command(short_help="Is this request genuine? Offline.")
+def verify(
+    body_file: BodyArgument,
+    scheme: SchemeOption,
+    secret_file: SecretOption = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--header", "-H", metavar="'NAME: VALUE'", help="A header of the request; may be given repeatedly."
+        ),
+    ] = None,
+    at: Annotated[
+        int | None,
+        typer.Option(
+            metavar="EPOCH_SECONDS",
+            help="When the request came. Default: now.",
+            show_default=False,
+        ),
+    ] = None,
+    tolerance_seconds: Annotated[
+        int, typer.Option(metavar="N", min=0, help="How long before or after that it may be signed.")
+    ] = 300,
+    method: Annotated[  # noqa: ARG001 - no scheme signs it yet
+        str, typer.Option(metavar="METHOD", help="The request's method, for schemes that sign it.")
+    ] = "POST",
+    url: Annotated[  # noqa: ARG001
+        str | None, typer.Option(metavar="URL", help="The request's URL, for schemes that sign it.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Is this request genuine? Offline, with the code that judges it on AWS.
+
+    Exits with 0 and prints what matched when it is, with 1 and the reason code when it is not, with 2 on wrong usage.
+
+    \b
+    Example, with the values that GitHub publishes:
+      printf "It's a Secret to Everybody" > secret
+      printf 'Hello, World!' | webhookctl verify --scheme github --secret-file secret \\
+        -H 'X-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17' -
+    """
+    from webhookctl.verification import Genuine, judge
+    from webhookctl.verify_view import show_judgement, write_judgement
+
+    named = read_scheme(scheme)
+    headers = read_header_lines(header or [])
+    _check_inputs(secret_file, body_file)
+    secret = _read_secret_file(named, secret_file)
+    body = read_bytes(body_file)
+    judged_at = int(time.time()) if at is None else read_moment(at)
+    judgement = judge(named.scheme, secret, headers, body, at=judged_at, tolerance_seconds=tolerance_seconds)
+    if as_json:
+        write_judgement(judgement, named)
+    else:
+        show_judgement(judgement, named, judged_at)
+    if not isinstance(judgement, Genuine):
+        raise typer.Exit(FAILED)
+
+
+@app.command(short_help="Print a sender's headers for a body. Offline.")
+def sign(
+    body_file: BodyArgument,
+    scheme: SchemeOption,
+    secret_file: SecretOption = None,
+    at: Annotated[
+        int | None,
+        typer.Option(metavar="EPOCH_SECONDS", help="When it is signed. Default: now.", show_default=False),
+    ] = None,
+    event_id: Annotated[
+        str | None, typer.Option("--id", metavar="ID", help="The event's id. Default: a new one.", show_default=False)
+    ] = None,
+    event_type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="The event's type.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the headers that a sender would send with this body, one on a line. Offline.
+
+    With several keys in the secret file the first one signs. An id or a type that the scheme has in the body is not
+    changed: put it there before.
+
+    \b
+    Example:
+      webhookctl sign --scheme github --secret-file secret --type push body.json |
+        curl -H @- -H 'Content-Type: application/json' --data-binary @body.json URL
+    """
+    from webhookctl.signing import check_given, first_key, fresh_id, sender_headers
+
+    named = read_scheme(scheme)
+    check_given(named.scheme, event_id, event_type)
+    _check_inputs(secret_file, body_file)
+    key = first_key(_text_of(_read_secret_file(named, secret_file)), named.scheme, secret_file or "")
+    headers = sender_headers(
+        named.scheme,
+        key,
+        read_bytes(body_file),
+        at=time.time() if at is None else read_moment(at),
+        event_id=event_id or fresh_id(),
+        event_type=event_type,
+    )
+    if as_json:
+        write_json({"scheme": named.name, "headers": headers})
+        return
+    for name, value in headers.items():
+        write(f"{name}: {value}")
+
+
+@app.command(short_help="Sign a body as a source would, and post it.")
+def send(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The source to send as, as the environment names it.")
+    ],
+    body_file: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="File with the body's bytes, or - for standard input.")
+    ],
+    count: Annotated[int, typer.Option(min=1, metavar="N", help="How many to send.")] = 1,
+    rate: Annotated[
+        float | None,
+        typer.Option(metavar="R", help="How many a second. Default: as fast as 64 at a time go.", show_default=False),
+    ] = None,
+    content_type: Annotated[str, typer.Option(metavar="T", help="The Content-Type header.")] = "application/json",
+    event_type: Annotated[
+        str | None,
+        typer.Option("--type", metavar="TYPE", help="The event's type, where the scheme has a header for it."),
+    ] = None,
+    same_id: Annotated[bool, typer.Option("--same-id", help="Send one event again and again, as retries are.")] = False,
+    env: EnvOption = "local",
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign a body as that source would, with the secret in Secrets Manager, and post it.
+
+    Each has an event id of its own. Where the scheme has the id in the body, the body goes out as it is the first time;
+    further ones get another id there, and are written anew as compact JSON, if the body is a JSON object. Other bodies
+    are the same each time, which makes them one event where the scheme has no id.
+
+    Exits with 1 when any was not accepted, and with 130 after Ctrl-C, which still prints what was done.
+
+    \b
+    Examples:
+      webhookctl send github body.json --type push
+      webhookctl send stripe body.json --count 500 --rate 50
+      echo '{}' | webhookctl send github - --env prod --profile work --json
+    """
+    from webhookctl.environment import choose_environment
+    from webhookctl.faults import explained_faults
+    from webhookctl.secret import read_secret
+    from webhookctl.send_view import show_sent, shown_progress, write_sent
+    from webhookctl.sending import Burst, Webhook, send_burst
+    from webhookctl.signing import check_given, first_key
+
+    if rate is not None and not 0 < rate < math.inf:
+        raise WrongUsage("--rate must be above 0.")
+    if not content_type.isprintable() or not content_type.isascii():
+        raise WrongUsage("--content-type must be printable ASCII.")
+    environment = choose_environment(env, region=region, profile=profile)
+    sender = environment.source(source)
+    check_given(sender.scheme, None, event_type)
+    body = read_bytes(body_file)
+    with explained_faults(environment):
+        key = first_key(read_secret(environment, sender), sender.scheme, sender.secret_name or "")
+    webhook = Webhook(sender.scheme, key, body, content_type, event_type, same_id)
+    with shown_progress(count) as on_answer:
+        sent = send_burst(sender.url, webhook, Burst(count, rate), on_answer)
+    if as_json:
+        write_sent(sent, sender, count)
+    else:
+        show_sent(sent, sender, count, environment)
+    if sent.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if sent.accepted < count:
+        raise typer.Exit(FAILED)
+
+
+@app.command(short_help="List what was stored and quarantined.")
+def events(
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="Only this source's.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="1h|30m|2d|TIME", help="Only those received since: so long ago, or a time in ISO 8601 (UTC)."
+        ),
+    ] = None,
+    outcome: Annotated[Outcome | None, typer.Option(help="Only those that ended so.")] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most so many.")] = 50,
+    env: EnvOption = "local",
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON document per line, and nothing else.")] = False,
+) -> None:
+    """List what was stored and what was quarantined, newest first.
+
+    A conflict came with the id of an earlier event, but with another body. A quarantined entry could not be verified:
+    it has a reason in place of a type, and the queue's message id in place of an event id.
+
+    \b
+    Examples:
+      webhookctl events --source github --since 1h
+      webhookctl events --outcome quarantined --since 2d --env prod --json | jq .reason
+    """
+    from webhookctl.environment import choose_environment
+    from webhookctl.event_view import show_rows, write_rows
+    from webhookctl.events import OUTCOMES, Table
+    from webhookctl.faults import explained_faults
+
+    earliest = read_since(since, datetime.now(UTC)) if since else None
+    environment = choose_environment(env, region=region, profile=profile)
+    sources = [environment.source(source).name] if source else sorted(environment.sources)
+    with explained_faults(environment):
+        table = Table(environment.dynamodb(), environment.table_name)
+        rows = table.newest(sources, [outcome.value] if outcome else list(OUTCOMES), earliest, limit)
+        if as_json:
+            write_rows(rows)
+        elif not (shown := show_rows(rows)):
+            write_error("There are none.")
+        elif shown == limit:
+            write_error(f"These are the newest {limit}; --limit shows more.")
+
+
+@app.command(short_help="Show one event with its body.")
+def event(
+    event_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The sender's id of the event, or the message id of a quarantined one.")
+    ],
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="The source it is of. Default: any.")] = None,
+    body_to: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the body's exact bytes there; - is standard output, alone."),
+    ] = None,
+    env: EnvOption = "local",
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one event: all that is known of it, its body, and others that came with the same id but another body.
+
+    The body is shown when it is readable text, else the beginning of it in hexadecimal. --json has it whole, in base64.
+
+    \b
+    Examples:
+      webhookctl event evt_1Nv0FGQ9RKHgCVdK
+      webhookctl event evt_1Nv0FGQ9RKHgCVdK --body-to - --env prod | jq .
+    """
+    from webhookctl.environment import choose_environment
+    from webhookctl.event_view import show_record, write_record
+    from webhookctl.events import Table, find_only
+    from webhookctl.faults import explained_faults
+
+    if as_json and body_to == STDIN:
+        raise WrongUsage("--json and --body-to - would both write to standard output; --json has the body, too.")
+    environment = choose_environment(env, region=region, profile=profile)
+    sources = [environment.source(source).name] if source else sorted(environment.sources)
+    with explained_faults(environment):
+        record = find_only(Table(environment.dynamodb(), environment.table_name), sources, event_id)
+    if body_to == STDIN:
+        write_bytes(record.entry.body)
+        return
+    if body_to:
+        _write_file(body_to, record.entry.body)
+    if as_json:
+        write_record(record)
+    else:
+        show_record(record)
+
+
+@local.command(short_help="Start it, and show what passes through.")
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port of the endpoint; 0 is any.")] = 8080,
+    env_dir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Terraform environment to run. Default: envs/dev.", show_default=False),
+    ] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="Apply it even if nothing changed since it was.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Print lines in place of a table that changes.")] = False,
+) -> None:
+    """Run an environment on this machine until Ctrl-C: no AWS account, no Docker.
+
+    Terraform applies a copy of the environment, unmodified, to a stand-in for AWS, which takes a minute, and again only
+    after a change. The Lambda packages then run as they are, behind an API Gateway, queues and a table of this machine
+    alone. Secrets are made up. Nothing is kept from one start to the next.
+
+    \b
+    Example:
+      webhookctl local up --port 8081
+    """
+    from webhookctl.local_up import local_up
+
+    local_up(env_dir or DEV, port=port, apply=apply, plain=plain)
+
+
+@local.command(short_help="Send real input through all of it, and check where everything ended.")
+def demo() -> None:
+    """Start envs/dev on this machine, send published examples and 2,000 mixed webhooks, and account for every one.
+
+    Ends by itself. Exits with 1 when an accepted webhook is missing, a body differs by a byte, an event has two
+    effects, a forgery was stored, or more processors ran at once than a lane may have.
+    """
+    from webhookctl.local_demo import local_demo
+
+    if not local_demo(DEV):
+        raise typer.Exit(FAILED)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code: 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C."""
+    try:
+        return int(app(args=arguments, prog_name="webhookctl", standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        _show_usage(error)
+        return error.exit_code
+    except Failure as error:
+        _show_error(str(error))
+        return error.exit_code
+
+
+def _check_inputs(secret_file: str | None, body_file: str) -> None:
+    if secret_file == STDIN and body_file == STDIN:
+        raise WrongUsage("The secret and the body can't both come from standard input.")
+
+
+def _read_secret_file(named: NamedScheme, path: str | None) -> bytes:
+    if named.scheme.kind == "unsigned":
+        return b""
+    if path is None:
+        raise WrongUsage(f"Scheme {named.name} needs the sender's secret: give the file it is in with --secret-file.")
+    return read_bytes(path)
+
+
+def _text_of(secret: bytes) -> str:
+    try:
+        return secret.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Failure("The secret file is not UTF-8 text.") from None
+
+
+def _write_file(path: str, content: bytes) -> None:
+    try:
+        Path(path).write_bytes(content)
+    except OSError as error:
+        raise WrongUsage(f"Can't write {path}: {(error.strerror or str(error)).lower()}.") from None
+
+
+def _show_usage(error: typer.TyperException) -> None:
+    message = error.format_message()
+    if message.startswith("Usage:"):  # a command without what it needs shows its help instead
+        sys.stderr.write(f"{message}\n")
+        return
+    context: typer.Context | None = getattr(error, "ctx", None)
+    _show_error(f"{message.rstrip('.')}.")
+    if context is not None:
+        write_error(f"See: {context.command_path} --help")
+
+
+def _show_error(sentence: str) -> None:
+    write_error(f"{styled('Error:', 'bad', sys.stderr)} {sentence}")

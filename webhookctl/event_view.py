@@ -1,0 +1,199 @@
+"""How events are shown: a line for each in a list, and one with all that is known of it."""
+
+import base64
+from collections.abc import Iterable
+from typing import Any
+
+from webhookctl.events import Entry, Record, Row
+from webhookctl.output import (
+    byte_count,
+    is_terminal,
+    iso,
+    printable,
+    styled,
+    utc,
+    write,
+    write_fields,
+    write_json,
+    write_sentence,
+)
+from webhookctl.reasons import HINTS
+
+MAX_SHOWN_BYTES = 16 * 1024
+WIDE = 110  # columns of a terminal, from which on there is room for more
+_ID_WIDTH = 36  # of a UUID, which most senders use
+_MIN_WIDTH = 8
+_HEX_BYTES = 256
+_HEX_WIDTH = 16
+_OUTCOME_STYLES = {"stored": "green", "conflict": "yellow", "quarantined": "red"}
+
+
+def show_rows(rows: Iterable[Row]) -> int:
+    """For people: a table on a terminal, else a line each with nothing cut off. Returns how many there were."""
+    listed = list(rows)
+    if listed and is_terminal():
+        _show_table(listed)
+    elif listed:
+        _show_lines(listed)
+    return len(listed)
+
+
+def write_rows(rows: Iterable[Row]) -> None:
+    """For programs: a JSON document per line."""
+    for row in rows:
+        write_json(_row_document(row))
+
+
+def show_record(record: Record) -> None:
+    """For people: everything about the entry, its body, and those that came later under the same id."""
+    entry = record.entry
+    row = entry.row
+    write(f"{styled(row.id, 'bold')}  {row.source}  {row.outcome}")
+    write_fields(
+        [
+            ("type", printable(row.event_type)),
+            ("reason", row.reason),
+            ("received at", utc(row.received_at_ms / 1000)),
+            ("stored at", f"{utc(entry.stored_at_ms / 1000)} ({entry.stored_at_ms - row.received_at_ms:,} ms later)"),
+            ("key id", entry.key_id),
+            ("content type", printable(entry.content_type)),
+            ("message id", entry.message_id),
+            ("receipt", printable(entry.request_id)),
+            ("body", byte_count(row.body_bytes)),
+            ("sha256", entry.body_sha256),
+        ]
+    )
+    if row.reason in HINTS and is_terminal():
+        write_sentence(HINTS[row.reason])
+    _show_conflicts(record)
+    write()
+    _show_body(entry.body)
+
+
+def write_record(record: Record) -> None:
+    """For programs: one document, bodies in base64."""
+    write_json(
+        _entry_document(record.entry) | {"conflicts": [_entry_document(conflict) for conflict in record.conflicts]}
+    )
+
+
+def _show_table(rows: list[Row]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    wide = console.width >= WIDE
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
+    for heading in ("received (UTC)", "source", "outcome"):
+        table.add_column(heading, no_wrap=True)
+    if wide:
+        table.add_column("id", overflow="fold")
+        table.add_column("type or reason", overflow="fold")
+    else:
+        room = console.width - _fixed_width(rows)
+        id_width = min(max(len(row.id) for row in rows), max(room - _MIN_WIDTH, _MIN_WIDTH), _ID_WIDTH)
+        table.add_column("id", overflow="fold", width=id_width)
+        table.add_column("type", overflow="fold", max_width=max(room - id_width, _MIN_WIDTH))
+    if wide:
+        table.add_column("bytes", justify="right", no_wrap=True)
+    for row in rows:
+        cells = [
+            Text(utc(row.received_at_ms / 1000).removesuffix(" UTC")[0 if wide else len("2026-") :]),
+            Text(row.source),
+            Text(row.outcome, style=_OUTCOME_STYLES.get(row.outcome, "")),
+            Text(row.id),
+            Text(printable(row.reason or row.event_type)),
+        ]
+        table.add_row(*cells, *([Text(f"{row.body_bytes:,}")] if wide else []))
+    console.print(table)
+
+
+def _fixed_width(rows: list[Row]) -> int:
+    """Of the columns that can't be folded, and a space between each two of five."""
+    sources = ["source", *(row.source for row in rows)]
+    outcomes = ["outcome", *(row.outcome for row in rows)]
+    return len("01-31 08:00:00") + max(map(len, sources)) + max(map(len, outcomes)) + 4
+
+
+def _show_lines(rows: list[Row]) -> None:
+    cells = [
+        (
+            iso(row.received_at_ms / 1000),
+            row.source,
+            row.outcome,
+            row.id,
+            printable(row.reason or row.event_type) or "-",
+        )
+        for row in rows
+    ]
+    widths = [max(len(line[column]) for line in cells) for column in range(4)]
+    for row, line in zip(rows, cells, strict=True):
+        fields = [f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)]
+        write("  ".join([*fields, line[4], str(row.body_bytes)]))
+
+
+def _show_conflicts(record: Record) -> None:
+    for conflict in record.conflicts:
+        when = utc(conflict.row.received_at_ms / 1000)
+        write(
+            f"  {styled('conflict', 'bad')}: the same id with another body, {byte_count(len(conflict.body))}, at {when}"
+        )
+        write(f"    sha256 {conflict.body_sha256}")
+
+
+def _show_body(body: bytes) -> None:
+    text = _readable(body)
+    if text is None:
+        _show_hex(body)
+    elif len(body) <= MAX_SHOWN_BYTES:
+        write(text, end="" if text.endswith("\n") else "\n")
+    else:
+        write(text[:MAX_SHOWN_BYTES])
+        write(styled(f"… and more: {byte_count(len(body))} in all. --body-to FILE writes them.", "dim"))
+
+
+def _readable(body: bytes) -> str | None:
+    """The body as text if it is UTF-8 with nothing in it that a terminal would act upon."""
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return text if all(char.isprintable() or char in "\n\r\t" for char in text) else None
+
+
+def _show_hex(body: bytes) -> None:
+    for start in range(0, min(len(body), _HEX_BYTES), _HEX_WIDTH):
+        chunk = body[start : min(start + _HEX_WIDTH, _HEX_BYTES)]
+        digits = chunk.hex(" ", -8).replace(" ", "  ")
+        text = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in chunk)
+        write(f"{start:08x}  {digits:<34}  {text}")
+    if len(body) > _HEX_BYTES:
+        write(styled(f"… and more: {byte_count(len(body))} in all. --body-to FILE writes them.", "dim"))
+
+
+def _row_document(row: Row) -> dict[str, Any]:
+    quarantined = row.outcome == "quarantined"
+    return {
+        "received_at": iso(row.received_at_ms / 1000),
+        "source": row.source,
+        "outcome": row.outcome,
+        "event_id": None if quarantined else row.id,
+        "message_id": row.id if quarantined else None,
+        "event_type": row.event_type or None,
+        "reason": row.reason or None,
+        "body_bytes": row.body_bytes,
+    }
+
+
+def _entry_document(entry: Entry) -> dict[str, Any]:
+    return _row_document(entry.row) | {
+        "message_id": entry.message_id,
+        "stored_at": iso(entry.stored_at_ms / 1000),
+        "key_id": entry.key_id or None,
+        "content_type": entry.content_type or None,
+        "request_id": entry.request_id or None,
+        "body_sha256": entry.body_sha256,
+        "body_base64": base64.b64encode(entry.body).decode("ascii"),
+    }
