@@ -1,4 +1,4 @@
-"""The request template, rendered as by API Gateway, read by the form parser of SQS and by the code that reads envelopes."""
+"""The request template, rendered as by API Gateway, read by a form parser as SQS does and by the code for envelopes."""
 
 import base64
 import urllib.parse
