@@ -6,6 +6,7 @@ from types import ModuleType
 
 import boto3
 import pytest
+from aws_xray_sdk.core import xray_recorder
 
 from processor.settings import read_settings
 from tests.unit.processor.conftest import TABLE, Bench
@@ -34,6 +35,7 @@ def handler(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleTyp
     sys.modules.pop("processor.handler", None)
     yield importlib.import_module("processor.handler")
     del sys.modules["processor.handler"]
+    xray_recorder.emitter._socket.close()  # opened at import, never closed: a warning when the tests end
 
 
 def test_a_batch_is_processed_and_only_failures_are_reported(
