@@ -24,4 +24,5 @@ format: setup ## Format everything
 	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix . && terraform fmt -recursive modules envs
 
 clean: ## Remove everything that was made here
-	@rm -rf .venv .local build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +

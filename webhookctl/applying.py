@@ -85,11 +85,13 @@ def _lines(name: str, console: Console) -> OnProgress:
 
 
 def _beginning(name: str) -> str:
-    return f"Looking at {name}, or waiting for another apply"
+    return f"Looking at {name}"
 
 
 def _step(now: Progress, name: str) -> str:
     match now.step:
+        case "wait":
+            return "Waiting for another apply to end"
         case "init":
             return f"Preparing Terraform for {name}"
         case "apply" if now.total:

@@ -418,7 +418,7 @@ def _write_file(path: str, content: bytes) -> None:
 
 
 def _show_usage(error: typer.TyperException) -> None:
-    message = error.format_message()
+    message = error.format_message().replace("Value error, ", "")  # by which Pydantic begins
     if message.startswith("Usage:"):  # a command without what it needs shows its help instead
         sys.stderr.write(f"{message}\n")
         return

@@ -2,9 +2,10 @@
 
 import heapq
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -82,8 +83,11 @@ class Table:
         query = _Query(
             since_ms=int(since.timestamp() * 1000) if since else 0, items=min(limit or PAGE_ITEMS, PAGE_ITEMS)
         )
+        # Twice its share of the limit is enough of most lanes; of the others, more is read when it is needed.
+        share = math.ceil(2 * query.items / (len(sources) * LANE_SHARDS or 1))
+        first = replace(query, items=min(share, query.items))
         with ThreadPoolExecutor(PARALLEL_QUERIES) as pool:
-            pages = list(pool.map(lambda lane: self._page(lane, query), lanes))
+            pages = list(pool.map(lambda lane: self._page(lane, first), lanes))
         rows = [self._lane(lane, query, page) for lane, page in zip(lanes, pages, strict=True)]
         return itertools.islice(heapq.merge(*rows, key=lambda row: row.received_at_ms, reverse=True), limit)
 

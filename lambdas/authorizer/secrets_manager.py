@@ -41,15 +41,16 @@ class SecretsManager:
         moment = now or datetime.now(UTC)
         current = self._get(name, "AWSCURRENT", moment)
         if current is None:
-            raise SecretUnavailable(f"{name} has no value; put one with: aws secretsmanager put-secret-value")
+            raise SecretUnavailable(f"{name} has no value as text; put one with: aws secretsmanager put-secret-value")
         previous = self._get(name, "AWSPREVIOUS", moment)
         return [current] if previous is None else [current, previous]
 
     def _get(self, name: str, stage: str, moment: datetime) -> str | None:
+        """The version's text; None where there is no version, or a binary one."""
         payload = json.dumps({"SecretId": name, "VersionStage": stage}).encode()
         status, answer = self._post(payload, moment)
-        if status == http.client.OK and isinstance(answer.get("SecretString"), str):
-            return str(answer["SecretString"])
+        if status == http.client.OK and ("SecretString" in answer or "SecretBinary" in answer):
+            return answer.get("SecretString")
         code = str(answer.get("__type", "no code")).rpartition("#")[2]
         if code == "ResourceNotFoundException":
             return None

@@ -51,14 +51,15 @@ def _keys(version: str, encoding: KeyEncoding) -> list[Key]:
 
 def _texts(version: str) -> list[str]:
     text = version.strip()  # a file given to the AWS CLI ends with a line feed that is not part of the key
-    if not text.startswith("["):
+    if not text.startswith(("[", "{")):
         return [text]
     try:
         listed = json.loads(text)
     except (ValueError, RecursionError):
         return [text]
-    if not listed or not all(isinstance(item, str) for item in listed):
-        raise InvalidKey("a list of keys must hold texts, and at least one")
+    # An object is what the console makes of "key/value": taken for a key, it would have every webhook quarantined.
+    if not isinstance(listed, list) or not listed or not all(isinstance(item, str) for item in listed):
+        raise InvalidKey("a secret in JSON must be a list of texts, and at least one")
     return [item.strip() for item in listed]
 
 

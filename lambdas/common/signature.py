@@ -18,7 +18,7 @@ from common.scheme import DIGEST_BYTES, Scheme, SignatureField
 MAX_SIGNATURES = 16
 """More in one header than any sender has keys; a bound on the work that a forger can ask for."""
 
-_TIMESTAMP = re.compile(r"[0-9]{1,16}")
+_TIMESTAMP = re.compile(r"[1-9][0-9]{0,15}")  # a leading zero could have been the end of what is signed before it
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
 _TOKEN = re.compile(r"[\x20-\x7e]{1,4096}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from common.envelope import MalformedEnvelope, read_envelope
 from processor.event import Result
 from processor.process import Lane, process
 
@@ -45,8 +46,9 @@ def _attempt(record: Mapping[str, Any], lane: Lane) -> Result | None:
         result = process(record, lane)
     except Exception as error:  # noqa: BLE001 - whatever it is, the message must come back and its neighbours go on
         # Neither message nor traceback: either could quote a body or a header.
-        fields = {"source": source, "message_id": record["messageId"], "error": type(error).__name__}
-        logger.error("failed", extra=fields | {"at": _place(error), "aws_code": _aws_code(error)})  # noqa: TRY400
+        fields = {"source": source, "message_id": record["messageId"], "webhook_request_id": _request_id(record)}
+        cause = {"error": type(error).__name__, "at": _place(error), "aws_code": _aws_code(error)}
+        logger.error("failed", extra=fields | cause)  # noqa: TRY400
         return None
     logger.info(result.outcome.value, extra={"source": source} | _fields(result))
     return result
@@ -62,6 +64,13 @@ def _fields(result: Result) -> dict[str, str]:
         "reason": result.reason.value if result.reason else "",
     }
     return {name: value for name, value in fields.items() if value}
+
+
+def _request_id(record: Mapping[str, Any]) -> str:
+    try:
+        return read_envelope(record["body"]).request_id
+    except (MalformedEnvelope, TypeError):
+        return ""
 
 
 def _place(error: BaseException) -> str:

@@ -63,7 +63,7 @@ def _keyring(session: boto3.Session, settings: Settings) -> KeyRing:
             previous = client.get_secret_value(SecretId=settings.secret_name, VersionStage="AWSPREVIOUS")
         except client.exceptions.ResourceNotFoundException:
             return [current]
-        return [current, previous["SecretString"]]
+        return [current, previous.get("SecretString", "")]  # a binary one is no key, and must not stop the current one
 
     return KeyRing(live_versions, settings.scheme.key_encoding)
 

@@ -11,6 +11,7 @@ from common.signature import Head, signed_material
 
 _ID = re.compile(r"[\x21-\x7e]{1,255}")
 _TYPE = re.compile(r"[\x20-\x7e]{1,255}")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # of an array, in a JSON pointer: RFC 6901, section 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,6 @@ def _pointed(document: Any, pointer: str | None) -> str:
 def _member(document: Any, token: str) -> Any:
     if isinstance(document, dict):
         return document.get(token)
-    if isinstance(document, list) and token.isdecimal() and token.isascii() and int(token[:9]) < len(document):
+    if isinstance(document, list) and _INDEX.fullmatch(token) and int(token) < len(document):
         return document[int(token)]
     return None

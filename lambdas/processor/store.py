@@ -40,7 +40,7 @@ class EventStore:
         return self._put_conflict(event, now)
 
     def put_quarantined(self, message: Quarantined, now: float) -> None:
-        """Keeps the message. Its own id is the key: a redelivery of the same message changes nothing."""
+        """Keeps the message. Its own id is the key: a redelivery of the same message takes the place of the first."""
         key = {"pk": {"S": f"quarantine#{message.source}#{message.message_id}"}, "sk": {"S": "quarantine"}}
         item = key | self._common_item(message, Outcome.QUARANTINED, now) | {"reason": {"S": message.reason.value}}
         self.client.put_item(TableName=self.table_name, Item=item)

@@ -22,6 +22,23 @@ resource "aws_iam_role" "this" {
   })
 }
 
+# Before the function: Lambda refuses to make one that traces while its role may not write traces.
+resource "aws_iam_role_policy" "traces" {
+  name = "traces"
+  role = aws_iam_role.this.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      # X-Ray has no resources to name (Service Authorization Reference, AWS X-Ray).
+      Effect   = "Allow"
+      Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      Resource = ["*"]
+    }]
+  })
+}
+
+# Beside the function: it may name a queue, and queues take long to make.
 resource "aws_iam_role_policy" "this" {
   name = "function"
   role = aws_iam_role.this.id
@@ -29,19 +46,11 @@ resource "aws_iam_role_policy" "this" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
-      [
-        {
-          Effect   = "Allow"
-          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-          Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
-        },
-        {
-          # X-Ray has no resources to name (Service Authorization Reference, AWS X-Ray).
-          Effect   = "Allow"
-          Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
-          Resource = ["*"]
-        },
-      ],
+      [{
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
+      }],
       [
         for statement in var.statements : {
           Effect   = "Allow"
@@ -79,4 +88,6 @@ resource "aws_lambda_function" "this" {
   tracing_config {
     mode = "Active"
   }
+
+  depends_on = [aws_iam_role_policy.traces]
 }

@@ -58,7 +58,8 @@ resource "aws_api_gateway_integration" "sqs" {
 
 # SQS's answers, by status code. Only 2xx, which SQS gives when it has stored the message, becomes a 2xx; whatever else comes,
 # also a status that nobody has thought of, meets the one without a pattern. CONVERT_TO_TEXT on each, or a sender whose Accept is a
-# binary type gets its answer base64-decoded.
+# binary type gets its answer base64-decoded. The source's own success status is the template's work: as `status_code`, which can't
+# be changed in place, another one would be created before the old is destroyed, and API Gateway refuses two with one pattern.
 
 resource "aws_api_gateway_method_response" "accepted" {
   for_each = var.sources
@@ -66,19 +67,22 @@ resource "aws_api_gateway_method_response" "accepted" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   resource_id = aws_api_gateway_resource.source[each.key].id
   http_method = aws_api_gateway_method.post[each.key].http_method
-  status_code = each.value.success_status
+  status_code = "200"
 }
 
 resource "aws_api_gateway_integration_response" "accepted" {
   for_each = var.sources
 
-  rest_api_id        = aws_api_gateway_rest_api.this.id
-  resource_id        = aws_api_gateway_resource.source[each.key].id
-  http_method        = aws_api_gateway_integration.sqs[each.key].http_method
-  status_code        = aws_api_gateway_method_response.accepted[each.key].status_code
-  selection_pattern  = "2\\d\\d"
-  content_handling   = "CONVERT_TO_TEXT"
-  response_templates = { "application/json" = local.accepted_template }
+  rest_api_id       = aws_api_gateway_rest_api.this.id
+  resource_id       = aws_api_gateway_resource.source[each.key].id
+  http_method       = aws_api_gateway_integration.sqs[each.key].http_method
+  status_code       = aws_api_gateway_method_response.accepted[each.key].status_code
+  selection_pattern = "2\\d\\d"
+  content_handling  = "CONVERT_TO_TEXT"
+
+  response_templates = {
+    "application/json" = "#set($context.responseOverride.status = ${each.value.success_status})\n${local.accepted_template}"
+  }
 }
 
 resource "aws_api_gateway_method_response" "too_large" {

@@ -1,6 +1,7 @@
 # A stage serves what was deployed last, so all that is deployed must be in the triggers. It is written in this module's files or
 # follows from these inputs, but for identifiers of what is made anew; those are in `replace_triggered_by`. An edit that changes
-# nothing deploys once more than needed, which costs nothing.
+# nothing deploys once more than needed, which costs nothing. A route that is removed is destroyed after the deployment is made, so
+# it stays deployed until the next one (docs/runbook.md, "Removing a source").
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
   description = "POST /webhooks/<source> of ${var.name}"

@@ -97,6 +97,12 @@ variable "sources" {
     condition     = !anytrue([for key in keys(var.sources) : contains(["authorizer", "gateway", "gateway-log"], key) || endswith(key, "-dead-letter")])
     error_message = "The keys authorizer, gateway, gateway-log and those that end in -dead-letter are the names of other parts of the pipeline: rename that source."
   }
+
+  # A redriven webhook is known by its event, which must therefore be there for as long as the message can be.
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.event_retention_days >= source.dead_letter_retention_days])
+    error_message = "event_retention_days must be at least dead_letter_retention_days, or a webhook that is redriven late is stored a second time. Raise the first or lower the second (${join(", ", [for key, source in var.sources : key if source.event_retention_days < source.dead_letter_retention_days])})."
+  }
 }
 
 variable "deletion_protection" {

@@ -228,6 +228,9 @@ REFUSALS: dict[str, Refusal] = {
     "source_with_the_name_of_a_dead_letter_queue": webhook(
         "rename that source", sources={"github-dead-letter": {"scheme": "github"}}
     ),
+    "events_kept_shorter_than_dead_letters": webhook(
+        "stored a second time.*\\(github\\)", sources={"github": {"scheme": "github", "event_retention_days": 13}}
+    ),
     "secret_recovery_of_6_days": webhook("7 to 30 days, or 0", secret_recovery_days=6),
 }
 

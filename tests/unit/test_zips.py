@@ -66,6 +66,17 @@ def test_building_again_on_another_day_under_another_umask_gives_the_same_bytes(
     assert digests(again) == digests(built)
 
 
+def test_a_build_that_can_not_get_what_is_pinned_fails_and_leaves_no_zip(tmp_path: Path) -> None:
+    for name in ("lambdas", "requirements", "scripts"):
+        subprocess.run(["cp", "-R", ROOT / name, tmp_path], check=True)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\n[ "$2" = pip ] && exit 1\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    assert subprocess.run(["scripts/build.sh"], cwd=tmp_path, capture_output=True).returncode != 0
+    assert not (tmp_path / "build" / "processor.zip").exists()
+
+
 def loaded(built: Path, name: str, environment: dict[str, str]) -> set[str]:
     """The top-level modules in memory once the handler is imported from the unpacked zip, as Lambda does it."""
     unpacked = built / name

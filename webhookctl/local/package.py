@@ -10,6 +10,9 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from webhookctl.cache import keep_newest, touch
+
+KEPT_FOLDERS = 20  # ten builds: other local stacks run from theirs
 RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
 
 
@@ -52,8 +55,12 @@ def _link(entries: list[Path], folder: Path) -> None:
 
 
 def _once(folder: Path, fill: Callable[[Path], None]) -> Path:
-    """Fill a folder beside its final place and move it there whole: nobody ever sees half of it."""
+    """Fill a folder beside its final place and move it there whole: nobody ever sees half of it.
+
+    Of the folders there, those that were used last are kept.
+    """
     if folder.is_dir():
+        touch(folder)
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="."))
@@ -66,6 +73,8 @@ def _once(folder: Path, fill: Callable[[Path], None]) -> Path:
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+    touch(folder)
+    keep_newest(folder.parent.iterdir(), KEPT_FOLDERS)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The note that a running local stack leaves, by which the other commands find it."""
+"""The note that a running local stack leaves, by which the other commands find it; of several they find the latest."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-FILE_NAME = "running.json"
+FOLDER_NAME = "running"
 
 
 @dataclass(frozen=True)
@@ -24,31 +24,45 @@ class Running:
 
 
 def announce(cache_dir: Path, *, aws_endpoint_url: str, region: str, outputs: Mapping[str, Any]) -> None:
-    """Leave the note of this process; a note that is there already is replaced."""
+    """Leave the note of this process; one that it left before is replaced, and those of killed ones are removed."""
+    for path, note in _notes(cache_dir):
+        if note is None or not _is_alive(note):
+            path.unlink(missing_ok=True)
     pid = os.getpid()
     note = Running(outputs["endpoint"], aws_endpoint_url, region, outputs, pid, _process_started(pid))
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    draft = cache_dir / f".{FILE_NAME}.{pid}"
+    path = _path(cache_dir, pid)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(asdict(note), indent=2) + "\n", encoding="utf-8")
-    draft.replace(cache_dir / FILE_NAME)
+    draft.replace(path)
 
 
 def withdraw(cache_dir: Path) -> None:
-    """Remove the note, if it is this process's."""
-    note = _read(cache_dir)
-    if note is not None and note.pid == os.getpid():
-        (cache_dir / FILE_NAME).unlink(missing_ok=True)
+    """Remove this process's note."""
+    _path(cache_dir, os.getpid()).unlink(missing_ok=True)
 
 
 def find_running(cache_dir: Path) -> Running | None:
-    """The local stack that runs now; None when there is none, whatever a killed one left behind."""
-    note = _read(cache_dir)
-    return note if note is not None and _is_alive(note) else None
+    """The local stack that was started last of those that run now; None when there is none."""
+    return next((note for _, note in _notes(cache_dir) if note is not None and _is_alive(note)), None)
 
 
-def _read(cache_dir: Path) -> Running | None:
+def _path(cache_dir: Path, pid: int) -> Path:
+    return cache_dir / FOLDER_NAME / f"{pid}.json"
+
+
+def _notes(cache_dir: Path) -> list[tuple[Path, Running | None]]:
+    """Every note, the newest first; None for one that can't be read."""
+    dated = []
+    for path in (cache_dir / FOLDER_NAME).glob("*.json"):
+        with contextlib.suppress(FileNotFoundError):  # withdrawn meanwhile
+            dated.append((path.stat().st_mtime_ns, path))
+    return [(path, _read(path)) for _, path in sorted(dated, reverse=True)]
+
+
+def _read(path: Path) -> Running | None:
     with contextlib.suppress(OSError, ValueError, TypeError):
-        return Running(**json.loads((cache_dir / FILE_NAME).read_text(encoding="utf-8")))
+        return Running(**json.loads(path.read_text(encoding="utf-8")))
     return None
 
 
@@ -68,6 +82,5 @@ def _process_started(pid: int) -> str:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:
         return ""
-    return status.rpartition(")")[2].split()[
-        19
-    ]  # proc(5): starttime is field 22, and the name before it may hold spaces
+    # proc(5): starttime is field 22, and the name before it may hold spaces.
+    return status.rpartition(")")[2].split()[19]

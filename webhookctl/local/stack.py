@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ __all__ = ["LocalStack", "PortInUse"]
 REQUEST_GRACE_SECONDS = 1.0
 INVOCATION_GRACE_SECONDS = 2.0
 IDLE_CHECK_SECONDS = 0.05
+MAX_LOG_BYTES = 20_000_000  # a log that is larger at a start begins anew
 
 
 class LocalStack:
@@ -102,6 +104,7 @@ class LocalStack:
         api_listener = parts.enter_context(listen(self._port))
         aws_listener = parts.enter_context(listen(0))
         self.log_dir.mkdir(parents=True, exist_ok=True)
+        _shorten_logs(self.log_dir)
         self.backend = Backend.from_state(self.state)
         aws = await parts.enter_async_context(
             HttpServer(self.backend.handle, aws_listener, grace_seconds=REQUEST_GRACE_SECONDS)
@@ -177,6 +180,12 @@ class LocalStack:
 
     def _queue_counts(self, source: str, url: str) -> tuple[int, int, int]:
         return self.backend.queues[queue_name(self.outputs["sources"][source][url])].counts()
+
+
+def _shorten_logs(folder: Path) -> None:
+    for log in folder.glob("*.log"):
+        if log.stat().st_size > MAX_LOG_BYTES:
+            os.truncate(log, 0)  # not removed: another local stack may be appending to it
 
 
 def _scheme(output: Mapping[str, Any]) -> Scheme:

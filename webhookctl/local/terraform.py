@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from webhookctl.cache import keep_newest, touch
 from webhookctl.local import aws
 from webhookctl.local.aws.backend import DEFAULT_ACCOUNT_ID
 from webhookctl.local.aws.moto_process import MotoFailed, moto_server
@@ -30,6 +31,7 @@ PARALLELISM = 30
 OVERRIDE = 'terraform {\n  backend "local" {}\n}\n'
 OVERRIDE_FILE = "local_stack_override.tf"
 STATE_FILE = "state.json"
+KEPT_STATES = 8  # of an environment: going back to another branch needs no apply
 
 # Of what lies in the folders that are copied, what Terraform or Python left there.
 _LEFT_BEHIND = shutil.ignore_patterns(".terraform", ".terraform.*", "*.tfstate", "*.tfstate.*", "__pycache__")
@@ -114,6 +116,7 @@ def apply(
         _check_version(terraform_version, environment_dir)
         directory = cache_dir / f"{environment_dir.name}-{_digest(root, environment_dir, terraform_version)}"
         if not force and (state := _kept(directory)):
+            touch(directory)
             return Applied(state, reused=True, directory=directory)
         copy = _copy(root, environment_dir, scratch / "copy")
         try:
@@ -123,7 +126,14 @@ def apply(
         directory.mkdir(exist_ok=True)
         (scratch / STATE_FILE).write_text(text, encoding="utf-8")
         (scratch / STATE_FILE).replace(directory / STATE_FILE)
+        touch(directory)
+        keep_newest(_states(cache_dir, environment_dir.name), KEPT_STATES)
         return Applied(read_state(directory / STATE_FILE), reused=False, directory=directory)
+
+
+def _states(cache_dir: Path, name: str) -> Iterator[Path]:
+    """The folder of every kept state of environments of that name."""
+    return (path.parent for path in cache_dir.glob(f"*/{STATE_FILE}") if path.parent.name.rpartition("-")[0] == name)
 
 
 def _kept(directory: Path) -> State | None:

@@ -87,8 +87,17 @@ def test_a_request_is_signed_as_botocore_signs_it(service: Service) -> None:
     assert f"Credential=AKIDEXAMPLE/{signer.credential_scope(request)}," in headers["authorization"]
 
 
-def test_a_secret_without_a_value_says_what_to_do(service: Service) -> None:
-    service.answers["AWSCURRENT"] = MISSING
+BINARY = (200, {"SecretBinary": "AA=="})
+
+
+def test_a_binary_value_that_was_replaced_by_a_text_does_no_harm(service: Service) -> None:
+    service.answers["AWSPREVIOUS"] = BINARY
+    assert service.client().live_versions("webhook-dev/partner") == ["new"]
+
+
+@pytest.mark.parametrize("answer", [MISSING, BINARY])
+def test_a_secret_without_a_text_says_what_to_do(service: Service, answer: tuple[int, Any]) -> None:
+    service.answers["AWSCURRENT"] = answer
     with pytest.raises(SecretUnavailable, match="put one with: aws secretsmanager put-secret-value"):
         service.client().live_versions("webhook-dev/partner")
 
@@ -99,7 +108,6 @@ def test_a_secret_without_a_value_says_what_to_do(service: Service) -> None:
         (500, b"oops"),
         (400, {"__type": "com.amazon#AccessDeniedException"}),
         (200, b"[]"),
-        (200, {"SecretBinary": "AA=="}),
     ],
 )
 def test_any_other_answer_is_unavailable_with_its_code(service: Service, answer: tuple[int, Any]) -> None:

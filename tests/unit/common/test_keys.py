@@ -9,8 +9,9 @@ def test_a_secret_is_one_key_or_a_json_list_of_keys() -> None:
     assert read_keys(['["one", "two"]'], "utf8") == (Key(b"one"), Key(b"two"))
 
 
-def test_a_key_that_begins_like_a_list_and_is_none_is_a_key() -> None:
-    assert read_keys(["[not json"], "utf8") == (Key(b"[not json"),)
+@pytest.mark.parametrize("text", ["[not json", "{not json"])
+def test_a_key_that_begins_like_json_and_is_none_is_a_key(text: str) -> None:
+    assert read_keys([text], "utf8") == (Key(text.encode()),)
 
 
 def test_a_key_in_two_versions_of_the_secret_counts_once() -> None:
@@ -19,6 +20,7 @@ def test_a_key_in_two_versions_of_the_secret_counts_once() -> None:
 
 def test_a_wrong_value_does_no_harm_once_the_right_one_is_put() -> None:
     assert read_keys(["bmV3", " "], "base64") == read_keys(["bmV3", "not base64"], "base64") == (Key(b"new"),)
+    assert read_keys(["new", '{"secret": "old"}'], "utf8") == (Key(b"new"),)
     with pytest.raises(InvalidKey):
         read_keys([" ", "bmV3"], "base64")
 
@@ -31,6 +33,8 @@ def test_a_wrong_value_does_no_harm_once_the_right_one_is_put() -> None:
         ("[]", "utf8"),
         ("[1]", "utf8"),
         ('[""]', "utf8"),
+        ('{"secret": "s3cret"}', "utf8"),
+        ("{}", "utf8"),
         ("a", "base64"),
         ("YR==", "base64"),
         ("zz", "hex"),

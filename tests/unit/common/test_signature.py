@@ -193,6 +193,17 @@ def custom(**fields: Any) -> Scheme:
     return load(json.loads(json.dumps(fields)))
 
 
+def test_an_ids_last_digit_can_not_become_the_timestamps_first() -> None:
+    scheme = custom(
+        signature={"header": "X-S"}, timestamp={"header": "X-T"}, id={"header": "X-Id"}, signed="{id}{timestamp}{body}"
+    )
+    headers = sign(scheme, Key(b"k"), timestamp="1700000000", event_id="evt-10", body=b"body")
+    moved = headers | {"X-Id": "evt-1", "X-T": "01700000000"}
+    with pytest.raises(NotGenuine) as refusal:
+        verify(scheme, [Key(b"k")], gather(moved.items()), b"body")
+    assert refusal.value.reason is Reason.MALFORMED_TIMESTAMP
+
+
 def test_a_custom_scheme_is_data() -> None:
     scheme = custom(
         digest="sha512",

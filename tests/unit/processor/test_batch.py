@@ -41,7 +41,8 @@ def test_a_fault_of_aws_is_logged_with_its_code_and_fails_the_record(
     monkeypatch.setattr(bench.client, "put_item", throttled)
     batch = process_batch([record(message_id="a")], bench.lane(), plenty)
     assert batch.failed == ["a"]
-    assert caplog.records[-1].aws_code == "ThrottlingException"  # type: ignore[attr-defined]
+    failure = vars(caplog.records[-1])
+    assert (failure["aws_code"], failure["webhook_request_id"]) == ("ThrottlingException", "request=")
     assert "s3cret" not in str([vars(entry) for entry in caplog.records])
 
 

@@ -31,6 +31,12 @@ def pointing(pointer: str) -> Scheme:
         ("/id", {"id": "two words"}, None),
         ("/id", [], None),
         ("/9", ["a"], None),
+        ("/0", ["a"], "a"),
+        ("/00", ["a"], None),
+        ("/0000000001", ["a"], None),
+        ("/" + "9" * 5_000, ["a"], None),
+        ("/-", ["a"], None),
+        ("/\u0660", ["a"], None),
         ("/id/deeper", {"id": "a"}, None),
     ],
 )

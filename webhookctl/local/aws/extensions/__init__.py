@@ -6,8 +6,10 @@ from typing import Protocol
 
 from webhookctl.local.aws.extensions import (
     api_policy,
+    attribute_values,
     binary_media_types,
     event_source_mapping,
+    index_projection,
     item_size,
     logging_config,
     method_names,
@@ -40,7 +42,7 @@ FOR_APPLY: tuple[Extension, ...] = (
 )
 """What `terraform apply` needs."""
 
-FOR_DATA: tuple[Extension, ...] = (item_size, method_names, query_candidates)
+FOR_DATA: tuple[Extension, ...] = (attribute_values, index_projection, item_size, method_names, query_candidates)
 """What the data plane needs."""
 
 
