@@ -11,6 +11,8 @@ from common.scheme import KeyEncoding
 
 MAX_AGE_SECONDS = 60
 MIN_AGE_SECONDS = 15
+RETRY_SECONDS = 5
+"""A secret that could not be read is not asked for again before that."""
 
 
 class KeyRing:
@@ -20,19 +22,37 @@ class KeyRing:
         self._fetch = fetch
         self._encoding: KeyEncoding = encoding
         self._keys: tuple[Key, ...] = ()
-        self._fetched_at: float | None = None
+        self._read_at: float | None = None
+        self._failure: Exception | None = None
 
     def keys(self, now: float) -> tuple[Key, ...]:
-        """The keys, at most MAX_AGE_SECONDS old. `now` is in seconds. Raises InvalidKey, and what `fetch` raises."""
-        return self._at_most(MAX_AGE_SECONDS, now)
+        """The keys, at most MAX_AGE_SECONDS old, or the last that could be read. `now` is in seconds.
+
+        Raises InvalidKey, and what `fetch` raises, while none could be read yet.
+        """
+        self._read_unless_younger(MAX_AGE_SECONDS, now)
+        if self._failure is not None and not self._keys:
+            raise self._failure.with_traceback(None)
+        return self._keys
 
     def newer_keys(self, now: float) -> tuple[Key, ...]:
-        """After a mismatch: keys that were not among the last ones, at most MIN_AGE_SECONDS old; often none."""
-        known = self._keys
-        return tuple(key for key in self._at_most(MIN_AGE_SECONDS, now) if key not in known)
+        """After a mismatch: keys that were not among the last ones, at most MIN_AGE_SECONDS old; often none.
 
-    def _at_most(self, age_seconds: float, now: float) -> tuple[Key, ...]:
-        if self._fetched_at is None or now - self._fetched_at > age_seconds:
+        Raises as `keys` does, and also while there are only older ones: nobody is judged by those alone.
+        """
+        known = self._keys
+        self._read_unless_younger(MIN_AGE_SECONDS, now)
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        return tuple(key for key in self._keys if key not in known)
+
+    def _read_unless_younger(self, age_seconds: float, now: float) -> None:
+        wait_seconds = age_seconds if self._failure is None else RETRY_SECONDS
+        if self._read_at is not None and now - self._read_at <= wait_seconds:
+            return
+        self._read_at = now
+        try:
             self._keys = read_keys(self._fetch(), self._encoding)
-            self._fetched_at = now
-        return self._keys
+            self._failure = None
+        except Exception as failure:  # noqa: BLE001 - kept, and raised to whoever needs the keys
+            self._failure = failure

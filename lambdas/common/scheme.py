@@ -20,6 +20,7 @@ ENCODINGS = ("hex", "base64")
 SEPARATORS = (",", " ")
 TIMESTAMP_UNITS = {"seconds": 1, "milliseconds": 1000}
 
+_UNKNOWN_PLACEHOLDER = re.compile(r"\{(?!id\}|timestamp\}|body\})\w*\}")
 _PLACEHOLDER = re.compile(r"(\{id\}|\{timestamp\}|\{body\})")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")  # a token of RFC 9110, 5.6.2
 
@@ -164,7 +165,11 @@ def _check(scheme: Scheme) -> None:
     if (scheme.kind == "unsigned") != (scheme.signature is None):
         raise InvalidScheme("scheme.signature must name the header with the signature, except for kind unsigned")
     if scheme.kind != "hmac":
+        if scheme.timestamp is not None:
+            raise InvalidScheme("scheme.timestamp is for kind hmac: an unsigned time proves nothing")
         return
+    if unknown := _UNKNOWN_PLACEHOLDER.search("".join(scheme.signed)):
+        raise InvalidScheme(f"scheme.signed has {unknown[0]}; known are {{id}}, {{timestamp}} and {{body}}")
     if scheme.signed.count("{body}") != 1:
         raise InvalidScheme("scheme.signed must contain {body} once, or the body would be free for anybody to change")
     if ("{timestamp}" in scheme.signed) != (scheme.timestamp is not None):

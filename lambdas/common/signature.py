@@ -119,7 +119,9 @@ def _expected(scheme: Scheme, key: Key, material: bytes) -> bytes:
 
 
 def _items(field: SignatureField, value: str) -> list[str]:
-    items = value.split(field.separator, MAX_SIGNATURES + 1) if field.separator else [value]
+    items = (
+        [item.strip(" ") for item in value.split(field.separator, MAX_SIGNATURES + 1)] if field.separator else [value]
+    )
     if len(items) > MAX_SIGNATURES:
         raise NotGenuine(Reason.MALFORMED_SIGNATURE)
     return items

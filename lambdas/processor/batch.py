@@ -11,8 +11,11 @@ from processor.process import Lane, process
 
 logger = logging.getLogger(__name__)
 
-RESERVED_MS = 3_000
-"""A record is not begun with less than this left: a time-out would make the whole batch come back."""
+RESERVED_MS = 8_000
+"""A record is not begun with less than this left: a time-out would make the whole batch come back.
+
+Two writes to the table, each of which may take 4 s to fail (see the handler's client configuration).
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 locals {
   # What the authorizer takes a source to have unless it is told otherwise: left out, so that a hundred sources fit its environment.
-  default_content_types     = ["application/json", "application/x-www-form-urlencoded"]
+  default_content_types     = tolist(["application/json", "application/x-www-form-urlencoded"]) # a list equals no tuple
   default_tolerance_seconds = 300
 
   sources_variable = base64gzip(jsonencode({

@@ -86,7 +86,7 @@ resource "aws_api_gateway_method_settings" "post" {
 
   rest_api_id = aws_api_gateway_rest_api.this.id
   stage_name  = aws_api_gateway_stage.this.stage_name
-  method_path = "webhooks/${each.key}/${aws_api_gateway_method.post[each.key].http_method}"
+  method_path = "~1webhooks~1${each.key}/${aws_api_gateway_method.post[each.key].http_method}" # a slash within a path is ~1: API Reference, Stage
 
   settings {
     metrics_enabled        = true

@@ -50,8 +50,8 @@ variable "sources" {
   }
 
   validation {
-    condition     = alltrue([for source in values(var.sources) : source.tolerance_seconds >= 1 && source.tolerance_seconds <= 86400])
-    error_message = "tolerance_seconds must be 1 to 86400 (a day): a longer one lets old webhooks be replayed, and 300 is what most senders document (${join(", ", [for key, source in var.sources : key if source.tolerance_seconds < 1 || source.tolerance_seconds > 86400])})."
+    condition     = alltrue([for source in values(var.sources) : source.tolerance_seconds >= 1 && source.tolerance_seconds <= 86400 && floor(source.tolerance_seconds) == source.tolerance_seconds])
+    error_message = "tolerance_seconds must be a whole number from 1 to 86400 (a day): a longer one lets old webhooks be replayed, and 300 is what most senders document (${join(", ", [for key, source in var.sources : key if source.tolerance_seconds < 1 || source.tolerance_seconds > 86400 || floor(source.tolerance_seconds) != source.tolerance_seconds])})."
   }
 
   validation {

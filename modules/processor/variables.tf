@@ -73,6 +73,13 @@ variable "batch_size" {
     condition     = var.batch_size <= 10 || var.batch_window_seconds >= 1
     error_message = "batch_size of ${var.source_name} is ${var.batch_size} without a window: set batch_window_seconds to at least 1, or batch_size to 10 or less."
   }
+
+  # The processor begins no record in its last 8 s, and 50 ms for each is plenty. What a batch does not get to comes back, and
+  # has used one of its receives: in batches that never end in time good webhooks run out of them.
+  validation {
+    condition     = var.batch_size <= 20 * (var.timeout_seconds - 8)
+    error_message = "batch_size of ${var.source_name} is ${var.batch_size}, more than is sure to be done within timeout_seconds of ${var.timeout_seconds}: set timeout_seconds to at least ${ceil(var.batch_size / 20) + 8}, or batch_size to at most ${max(1, 20 * (var.timeout_seconds - 8))}."
+  }
 }
 
 variable "batch_window_seconds" {

@@ -13,7 +13,7 @@ variable "deletion_protection" {
 variable "max_write_units_per_second" {
   description = "Ceiling of on-demand writes, for the table and for its index each: a bound on the bill, not a reservation."
   type        = number
-  default     = 4000
+  default     = 40000
   nullable    = false
 
   validation {
@@ -25,7 +25,7 @@ variable "max_write_units_per_second" {
 variable "max_read_units_per_second" {
   description = "Ceiling of on-demand reads, for the table and for its index each: a bound on the bill, not a reservation."
   type        = number
-  default     = 4000
+  default     = 40000
   nullable    = false
 
   validation {

@@ -127,14 +127,14 @@ variable "secret_recovery_days" {
 variable "max_write_units_per_second" {
   description = "Ceiling of the table's on-demand writes and of its index's: a bound on the bill, not a reservation."
   type        = number
-  default     = 4000
+  default     = 40000
   nullable    = false
 }
 
 variable "max_read_units_per_second" {
   description = "Ceiling of the table's on-demand reads and of its index's: a bound on the bill, not a reservation."
   type        = number
-  default     = 4000
+  default     = 40000
   nullable    = false
 }
 

@@ -1,6 +1,8 @@
 """What is only known after an apply: exactly which variables a function has, and exactly what it may do."""
 
+import base64
 import dataclasses
+import gzip
 import json
 from typing import Any
 
@@ -36,6 +38,13 @@ def test_the_code_can_read_the_deployed_variables(state: State) -> None:
         else:
             settings = processor.settings.read_settings(variables)
             assert settings.secret_name == f"webhook-dev/{settings.source}"
+
+
+def test_a_source_takes_only_what_differs_from_the_defaults_in_the_authorizers_environment(state: State) -> None:
+    variables = functions(state)["webhook-dev-authorizer"]["environment"][0]["variables"]
+    sources = json.loads(gzip.decompress(base64.b64decode(variables["SOURCES"])))
+    assert sources["github"] == {"scheme": "github"}
+    assert sources["acme"].keys() == {"scheme"}
 
 
 def permissions(state: State) -> dict[str, set[tuple[str, str]]]:

@@ -137,7 +137,7 @@ def test_the_access_log_is_json_with_reason_and_status_and_without_what_was_sent
 def test_every_route_is_throttled_on_its_own(environment: Plan) -> None:
     settings = environment.by_source("aws_api_gateway_method_settings")
     for key, setting in settings.items():
-        assert setting["method_path"] == f"webhooks/{key}/POST"
+        assert setting["method_path"] == f"~1webhooks~1{key}/POST"
         assert setting["settings"][0]["throttling_rate_limit"] > 0
         assert setting["settings"][0]["throttling_burst_limit"] >= 1
         assert setting["settings"][0]["metrics_enabled"]

@@ -133,8 +133,13 @@ REFUSALS: dict[str, Refusal] = {
     "concurrency_1": processor("set a whole number from 2 to 1000.*paused = true", max_concurrency=1),
     "concurrency_1001": processor("set a whole number from 2 to 1000", max_concurrency=1001),
     "concurrency_2_and_a_half": processor("set a whole number from 2 to 1000", max_concurrency=2.5),
+    "batch_that_can_not_be_done_in_time": processor(
+        "set timeout_seconds to at least 33, or batch_size to at most 440", batch_size=500, batch_window_seconds=1
+    ),
     "batch_0": processor("set a whole number from 1 to 10000", batch_size=0),
-    "batch_10001": processor("set a whole number from 1 to 10000", batch_size=10001, batch_window_seconds=1),
+    "batch_10001": processor(
+        "set a whole number from 1 to 10000", batch_size=10001, batch_window_seconds=1, timeout_seconds=900
+    ),
     "batch_11_without_a_window": processor(
         "set batch_window_seconds to at least 1, or batch_size to 10", batch_size=11
     ),
@@ -154,8 +159,9 @@ REFUSALS: dict[str, Refusal] = {
     "content_type_with_wildcard": source("exact media types", content_types=["*/*"]),
     "content_type_with_parameters": source("exact media types", content_types=["application/json; charset=utf-8"]),
     "content_type_with_capitals": source("exact media types", content_types=["Application/JSON"]),
-    "tolerance_0": source("must be 1 to 86400", tolerance_seconds=0),
-    "tolerance_of_more_than_a_day": source("must be 1 to 86400", tolerance_seconds=86401),
+    "tolerance_0": source("a whole number from 1 to 86400", tolerance_seconds=0),
+    "tolerance_of_a_fraction": source("a whole number from 1 to 86400", tolerance_seconds=90.5),
+    "tolerance_of_more_than_a_day": source("a whole number from 1 to 86400", tolerance_seconds=86401),
     "success_status_201": source("must be 200 or 202", success_status=201),
     "rate_0": source("must be above 0.*paused = true", rate_per_second=0),
     "burst_0": source("must be at least 1", burst=0),

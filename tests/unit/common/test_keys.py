@@ -1,6 +1,6 @@
 import pytest
 
-from common.keyring import MAX_AGE_SECONDS, MIN_AGE_SECONDS, KeyRing
+from common.keyring import MAX_AGE_SECONDS, MIN_AGE_SECONDS, RETRY_SECONDS, KeyRing
 from common.keys import InvalidKey, Key, read_keys
 
 
@@ -85,6 +85,40 @@ def test_a_mismatch_finds_a_key_that_is_new() -> None:
     ring.keys(0)
     secret.texts = ("new", "old")
     assert ring.newer_keys(MIN_AGE_SECONDS + 1) == (Key(b"new"),)
+
+
+class Outage:
+    def __init__(self) -> None:
+        self.secret: tuple[str, ...] = ()
+        self.reads = 0
+
+    def __call__(self) -> tuple[str, ...]:
+        self.reads += 1
+        if not self.secret:
+            raise ConnectionError
+        return self.secret
+
+
+def test_a_secret_that_can_not_be_read_is_our_fault_and_not_asked_for_at_every_request() -> None:
+    outage = Outage()
+    ring = KeyRing(outage, "utf8")
+    for tenth in range(2 * 10 * RETRY_SECONDS):
+        with pytest.raises(ConnectionError):
+            ring.keys(tenth / 10)
+    assert outage.reads == 2
+    outage.secret = ("k",)
+    assert ring.keys(3 * RETRY_SECONDS) == (Key(b"k"),)
+
+
+def test_an_outage_leaves_the_known_keys_good_and_judges_nobody_by_them_alone() -> None:
+    outage = Outage()
+    outage.secret = ("k",)
+    ring = KeyRing(outage, "utf8")
+    ring.keys(0)
+    outage.secret = ()
+    assert ring.keys(MAX_AGE_SECONDS + 1) == (Key(b"k"),)
+    with pytest.raises(ConnectionError):
+        ring.newer_keys(MAX_AGE_SECONDS + 1)
 
 
 def test_forgeries_read_the_secret_no_more_often_than_the_bound() -> None:

@@ -51,6 +51,8 @@ def test_a_field_that_is_null_is_as_if_it_were_not_there() -> None:
         ),
         ({"signature": SIGNATURE, "signed": "{timestamp}{body}", "timestamp": {}}, "either a header or the prefix"),
         ({"signature": SIGNATURE, "key_encoding": 5}, "key_encoding must be one of"),
+        ({"signature": SIGNATURE, "signed": "{timestmap}{body}"}, "has {timestmap}; known are {id}"),
+        ({"kind": "token", "signature": SIGNATURE, "timestamp": {"header": "X-Time"}}, "is for kind hmac"),
     ],
 )
 def test_wrong_data_is_refused_with_a_sentence_that_says_where(data: Any, sentence: str) -> None:

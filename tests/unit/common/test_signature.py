@@ -136,6 +136,12 @@ def test_any_of_several_signatures_is_good() -> None:
         assert verify(preset(name), [key], gather(headers.items()), b"body")[1] == key
 
 
+def test_blanks_around_the_items_of_a_header_do_not_matter() -> None:
+    headers = headers_of("stripe", Key(b"k"), b"body")
+    headers["Stripe-Signature"] = headers["Stripe-Signature"].replace(",", " , ")
+    assert verify(preset("stripe"), [Key(b"k")], gather(headers.items()), b"body")[1] == Key(b"k")
+
+
 def test_a_token_matches_whole_or_not_at_all() -> None:
     scheme = preset("token")
     assert verify(scheme, [Key(b"s3cret")], gather([("x-webhook-token", "s3cret")]), b"anything")[1] == Key(b"s3cret")

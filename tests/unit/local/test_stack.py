@@ -19,7 +19,7 @@ from common.keys import read_keys
 from tests.unit.local.gateway.deployed import ACCOUNT, FUNCTION_ARN, REGION, deployed, resource
 from webhookctl.local.lane import Lane
 from webhookctl.local.running import find_running
-from webhookctl.local.stack import LocalStack, PortInUse
+from webhookctl.local.stack import MAX_LOG_BYTES, LocalStack, PortInUse
 from webhookctl.local.state import State
 
 ACCESS_LOG = json.dumps(
@@ -279,7 +279,18 @@ async def test_a_running_stack_is_found_and_a_stopped_one_is_not(build_dir: Path
         assert (running.endpoint, running.aws_endpoint_url) == (stack.endpoint, stack.aws_endpoint_url)
         assert (running.region, running.pid, running.outputs) == (REGION, os.getpid(), stack.outputs)
     assert find_running(cache_dir) is None
-    assert not (cache_dir / "running.json").exists()
+    assert not list((cache_dir / "running").iterdir())
+
+
+async def test_a_log_that_is_too_large_begins_anew(build_dir: Path) -> None:
+    folder = build_dir.parent / "cache" / "logs"
+    folder.mkdir(parents=True)
+    (folder / "kept.log").write_text("kept")
+    with (folder / "access.log").open("wb") as log:
+        log.truncate(MAX_LOG_BYTES + 1)
+    async with a_stack(build_dir):
+        assert (folder / "access.log").stat().st_size == 0
+        assert (folder / "kept.log").read_text() == "kept"
 
 
 async def test_the_access_log_is_kept(build_dir: Path) -> None:
@@ -349,14 +360,34 @@ asyncio.run(main())
 """
 
 
-async def test_a_note_of_a_killed_stack_is_recognised(build_dir: Path) -> None:
+async def test_a_note_of_a_killed_stack_is_recognised_and_goes_with_the_next_start(build_dir: Path) -> None:
     cache_dir = build_dir.parent / "cache"
+    path = cache_dir / "running" / f"{os.getpid()}.json"
     async with a_stack(build_dir):
-        note = json.loads((cache_dir / "running.json").read_text())
+        note = json.loads(path.read_text())
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:  # noqa: ASYNC220
         ended.wait()
-    for stale in ({"pid": ended.pid}, {"process_started": "0"}):
-        (cache_dir / "running.json").write_text(json.dumps({**note, **stale}))
+    for stale in (json.dumps({**note, "pid": ended.pid}), json.dumps({**note, "process_started": "0"}), "not json"):
+        (path.parent / "1.json").write_text(stale)
         assert find_running(cache_dir) is None
-    (cache_dir / "running.json").write_text("not json")
+    async with a_stack(build_dir):
+        assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+async def test_of_several_stacks_the_latest_is_found_and_then_the_one_before(build_dir: Path) -> None:
+    cache_dir = build_dir.parent / "cache"
+    with subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-c", UP, str(build_dir)], stdout=subprocess.PIPE, text=True
+    ) as up:
+        assert up.stdout is not None
+        earlier = (await asyncio.to_thread(up.stdout.readline)).strip()
+        async with a_stack(build_dir) as stack:
+            latest = find_running(cache_dir)
+            assert latest is not None
+            assert latest.endpoint == stack.endpoint
+        running = find_running(cache_dir)
+        assert running is not None
+        assert (running.endpoint, running.pid) == (earlier, up.pid)
+        up.terminate()
+        await asyncio.to_thread(up.stdout.read)
     assert find_running(cache_dir) is None

@@ -270,6 +270,19 @@ def test_a_failed_forced_apply_leaves_the_state_before_as_it_was(
     assert apply(repository.environment, repository.cache).reused
 
 
+def test_of_an_environments_states_those_used_last_are_kept(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terraform, "KEPT_STATES", 2)
+    other = apply(repository.root / "envs" / "prod", repository.cache).directory
+    directories = []
+    for text in ("one", "two", "one", "three"):
+        repository.write("modules/webhook/main.tf", f"# {text}")
+        directories.append(apply(repository.environment, repository.cache).directory)
+    one, two, _, three = directories
+    assert [directory.is_dir() for directory in (one, two, three, other)] == [True, False, True, True]
+
+
 def test_a_damaged_state_is_not_trusted(repository: Repository) -> None:
     first = apply(repository.environment, repository.cache)
     (first.directory / "state.json").write_text("{")

@@ -160,6 +160,16 @@ def test_every_page_of_a_lane_is_read_but_only_when_it_is_needed(kept: Kept, mon
     assert len(queries) > 10
 
 
+def test_no_lane_is_read_much_further_than_its_share_of_the_limit(kept: Kept, query: Query) -> None:
+    for number in range(40):
+        kept.event(f"evt-{number}", age_seconds=number)
+    read: list[int] = []
+    kept.client.meta.events.register("after-call.dynamodb.Query", lambda parsed, **_: read.append(parsed["Count"]))
+    rows = list(Table(kept.client, TABLE).newest(["github", "stripe"], ["stored"], limit=8))
+    assert [row.id for row in rows] == [f"evt-{number}" for number in range(8)]
+    assert sorted(read[:8]) == [0] * 4 + [2] * 4
+
+
 def test_people_get_a_line_each_with_nothing_cut_off(kept: Kept, query: Query) -> None:
     kept.event("e" * 200)
     kept.quarantined()

@@ -126,6 +126,24 @@ def test_elsewhere_than_on_a_terminal_an_apply_is_a_line_now_and_then(
     assert len(lines) == 6
 
 
+def test_it_says_what_it_waits_for(environment_dir: Path, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    def apply(*_: Any, on_progress: applying.OnProgress, **__: Any) -> Applied:
+        for step in ("wait", "init", "apply", "show"):
+            on_progress(Progress(step, 0, 0, 0.0, ()))
+        return Applied(STATE, reused=False, directory=environment_dir)
+
+    monkeypatch.setattr(applying, "apply", apply)
+    applying.applied_state(environment_dir, console, force=False)
+    name = environment_dir.name
+    assert shown(console).splitlines()[:-1] == [
+        f"Looking at {name}",
+        "Waiting for another apply to end",
+        f"Preparing Terraform for {name}",
+        f"Planning {name}",
+        f"Reading the state of {name}",
+    ]
+
+
 def test_it_says_when_nothing_had_to_be_applied(
     environment_dir: Path, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -308,7 +308,7 @@ def _throttles(resources: Iterable[Resource]) -> dict[str, Throttle | None]:
             raise NotModelled(resource.address, "it caches")
         rate, burst = settings.get("throttling_rate_limit"), settings.get("throttling_burst_limit")
         unlimited = rate is None or rate < 0
-        throttles[resource.values["method_path"].removeprefix("/")] = (
+        throttles[resource.values["method_path"].replace("~1", "/").removeprefix("/")] = (
             None if unlimited else Throttle(rate, ACCOUNT_BURST if burst is None or burst < 0 else burst)
         )
     return throttles

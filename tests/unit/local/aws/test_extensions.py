@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.awslambda.models import LambdaBackend
 from moto.core import responses
+from moto.core.serialize import BaseJSONSerializer
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.responses import DynamoHandler
 from moto.sqs.models import Queue
@@ -25,8 +26,10 @@ from moto.sqs.models import Queue
 from webhookctl.local.aws import extensions
 from webhookctl.local.aws.extensions import (
     api_policy,
+    attribute_values,
     binary_media_types,
     event_source_mapping,
+    index_projection,
     item_size,
     logging_config,
     method_names,
@@ -332,6 +335,99 @@ def test_a_query_looks_at_the_items_with_its_key_alone(client: Client, monkeypat
         assert found == expected
         assert len(found) in (2, 4)
         assert few_compared < all_compared / 5
+
+
+ITEM: dict[str, Any] = {
+    "pk": {"S": "k"},
+    "lane": {"S": "l"},
+    "kept": {
+        "M": {
+            "list": {"L": [{"B": b"\x00\xff"}, {"N": "1.50"}, {"BOOL": False}, {"NULL": True}]},
+            "sets": {"M": {"ss": {"SS": ["a"]}, "ns": {"NS": ["1"]}, "bs": {"BS": [b"\xff"]}}},
+            "S": {"S": "a member with the name of a type"},
+        }
+    },
+    "left out": {"B": b"\x00" * 9},
+}
+
+
+@pytest.mark.parametrize("extension", [attribute_values, index_projection])
+@pytest.mark.parametrize("type_", ["ALL", "KEYS_ONLY", "INCLUDE"])
+def test_items_are_answered_as_without_it(client: Client, extension: extensions.Extension, type_: str) -> None:
+    dynamodb = client("dynamodb")
+    dynamodb.create_table(
+        TableName="table",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "lane")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "index",
+                "KeySchema": [{"AttributeName": "lane", "KeyType": "HASH"}],
+                "Projection": {
+                    "ProjectionType": type_,
+                    **({"NonKeyAttributes": ["kept", "nowhere"]} if type_ == "INCLUDE" else {}),
+                },
+            }
+        ],
+    )
+    dynamodb.put_item(TableName="table", Item=ITEM)
+
+    def query(**options: Any) -> Any:
+        values = {":value": {"S": "l"}}
+        return dynamodb.query(
+            TableName="table",
+            IndexName="index",
+            KeyConditionExpression="lane = :value",
+            ExpressionAttributeValues=values,
+            **options,
+        )["Items"]
+
+    for _, patches in with_and_without(extension):
+        with patches:
+            [found] = query()
+            names = {"ALL": set(ITEM), "KEYS_ONLY": {"pk", "lane"}, "INCLUDE": {"pk", "lane", "kept"}}[type_]
+            assert found == {name: ITEM[name] for name in names}
+            assert query(ProjectionExpression="lane") == [{"lane": {"S": "l"}}]
+            assert dynamodb.get_item(TableName="table", Key={"pk": ITEM["pk"]})["Item"] == ITEM
+            assert dynamodb.scan(TableName="table")["Items"] == [ITEM]
+            with pytest.raises(ClientError) as refusal:
+                dynamodb.put_item(
+                    TableName="table",
+                    Item=ITEM,
+                    ConditionExpression="attribute_not_exists(pk)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            assert refusal.value.response["Item"] == ITEM  # type: ignore[typeddict-item]
+
+
+def test_attribute_values_are_not_picked_apart(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    picked = 0
+    get_value = BaseJSONSerializer.get_value
+
+    def note(*arguments: Any) -> Any:
+        nonlocal picked
+        picked += 1
+        return get_value(*arguments)
+
+    dynamodb = client("dynamodb")
+    dynamodb.create_table(
+        TableName="table",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+    )
+    dynamodb.put_item(TableName="table", Item=ITEM)
+    monkeypatch.setattr(BaseJSONSerializer, "get_value", note)
+
+    counts = {}
+    for mended, patches in with_and_without(attribute_values):
+        with patches:
+            picked = 0
+            dynamodb.scan(TableName="table")
+            counts[mended] = picked
+
+    assert counts[True] < 10 < counts[False]
 
 
 def test_the_folders_of_moto_are_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def without(state: State, kind: str) -> State:
 
 def method_settings(source: str, *, rate: float, burst: int) -> Resource:
     values = {
-        "method_path": f"webhooks/{source}/POST",
+        "method_path": f"~1webhooks~1{source}/POST",
         "settings": [{"throttling_rate_limit": rate, "throttling_burst_limit": burst, "caching_enabled": False}],
     }
     return resource("aws_api_gateway_method_settings", "post", values, source)

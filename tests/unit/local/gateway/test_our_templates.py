@@ -21,15 +21,16 @@ def as_deployed() -> State:
     return State(outputs={}, managed=(*bare.managed, *responses))
 
 
-def error(code: str) -> bytes:
-    return json.dumps({"Error": {"Code": code, "Message": "no", "Type": "Sender"}, "RequestId": "r"}).encode()
+def error(code: str, message: str = "no") -> bytes:
+    return json.dumps({"Error": {"Code": code, "Message": message, "Type": "Sender"}, "RequestId": "r"}).encode()
 
 
 @pytest.mark.parametrize("answer_type", [ANSWER_TYPE, "application/x-amz-json-1.0"])
 @pytest.mark.parametrize(
     ("status", "answer", "given", "reason"),
     [
-        (400, error("InvalidParameterValue"), 413, "too_large"),
+        (400, error("InvalidParameterValue", "Reason: Message must be shorter than 262144 bytes."), 413, "too_large"),
+        (400, error("InvalidParameterValue", "Reason: a fault of ours"), 503, "queue_unavailable"),
         (413, b"<html>Request Entity Too Large</html>", 413, "too_large"),
         (400, error("InvalidMessageContents"), 503, "queue_unavailable"),
         (400, error("KmsThrottled"), 503, "queue_unavailable"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from botocore.model import StructureShape
+from moto.core.model import StructureShape
 from moto.core.serialize import BaseJSONSerializer
 
 from webhookctl.local.aws.extensions.patch import patched
