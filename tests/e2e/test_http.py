@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import pytest_asyncio
 
+from common.keyring import RETRY_SECONDS
 from common.keys import Key, read_keys
 from common.scheme import load
 from tests.e2e.conftest import StartStack, changed, environment_of, items_of
@@ -206,7 +207,7 @@ async def test_a_lane_without_a_secret_keeps_its_webhooks_until_they_can_be_redr
     assert await items_of(client.stack) == []
 
     await asyncio.to_thread(put, good)
-    await hide_for(client.stack, source["queue_url"], 60)
+    await hide_for(client.stack, source["queue_url"], RETRY_SECONDS + 1)  # it may come once before the secret is read anew
     await client.stack.backend.sqs.call("StartMessageMoveTask", {"SourceArn": dead_letter.arn})
     async with asyncio.timeout(30):
         while not await items_of(client.stack):  # noqa: ASYNC110
