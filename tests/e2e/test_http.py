@@ -207,7 +207,7 @@ async def test_a_lane_without_a_secret_keeps_its_webhooks_until_they_can_be_redr
     assert await items_of(client.stack) == []
 
     await asyncio.to_thread(put, good)
-    await hide_for(client.stack, source["queue_url"], RETRY_SECONDS + 1)  # it may come once before the secret is read anew
+    await hide_for(client.stack, source["queue_url"], RETRY_SECONDS + 1)  # the secret is not read before
     await client.stack.backend.sqs.call("StartMessageMoveTask", {"SourceArn": dead_letter.arn})
     async with asyncio.timeout(30):
         while not await items_of(client.stack):  # noqa: ASYNC110

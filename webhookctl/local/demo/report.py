@@ -25,7 +25,7 @@ def show(seen: Demonstration, console: Console) -> None:
         )
     problems = seen.problems
     for problem in problems[:MAX_PROBLEMS]:
-        console.print(f"[red]broken:[/red] {problem}", highlight=False)
+        console.print(f"[red]broken:[/red] {problem}", highlight=False, soft_wrap=not console.is_terminal)
     if len(problems) > MAX_PROBLEMS:
         console.print(f"[red]and {len(problems) - MAX_PROBLEMS} more[/red]")
     if not problems:
@@ -33,6 +33,7 @@ def show(seen: Demonstration, console: Console) -> None:
             "[green]kept:[/green] every accepted webhook was found, byte for byte; one effect per event; "
             "no forgery was stored; no maximum was exceeded.",
             highlight=False,
+            soft_wrap=not console.is_terminal,
         )
 
 
