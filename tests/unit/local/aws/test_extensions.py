@@ -33,7 +33,6 @@ from webhookctl.local.aws.extensions import (
     item_size,
     logging_config,
     method_names,
-    method_settings,
     on_demand_throughput,
     query_candidates,
     queue_url,
@@ -127,43 +126,6 @@ def test_the_policy_of_an_api_is_described_with_escaped_quotes(client: Client) -
 
     assert described[False] == policy
     assert json.loads(f'"{described[True]}"') == policy
-
-
-def test_a_nested_method_keeps_its_settings(client: Client) -> None:
-    apigateway = client("apigateway")
-    kept = {}
-    for mended, patches in with_and_without(method_settings):
-        with patches:
-            stage = staged_api(apigateway)
-            apigateway.update_stage(
-                **stage,
-                patchOperations=[
-                    {"op": "replace", "path": "/*/*/metrics/enabled", "value": "true"},
-                    {"op": "replace", "path": "/webhooks/github/POST/throttling/rateLimit", "value": "50.0"},
-                    {"op": "replace", "path": "/webhooks~1slack/POST/throttling/burstLimit", "value": "7"},
-                    {"op": "replace", "path": "/variables/a", "value": "b"},
-                    {"op": "replace", "path": "/tracingEnabled", "value": "true"},
-                ],
-            )
-            described = apigateway.get_stage(**stage)
-            kept[mended] = described["methodSettings"]
-            assert described["variables"] == {"a": "b"}
-            assert described["tracingEnabled"] is True
-
-    assert "webhooks/github/POST" not in kept[False]
-    assert kept[True]["webhooks/github/POST"]["throttlingRateLimit"] == 50
-    assert kept[True]["webhooks~1slack/POST"]["throttlingBurstLimit"] == 7
-    assert kept[True]["*/*"]["metricsEnabled"] is True
-
-
-def staged_api(apigateway: Any) -> dict[str, str]:
-    api = apigateway.create_rest_api(name="api")["id"]
-    root = apigateway.get_resources(restApiId=api)["items"][0]["id"]
-    apigateway.put_method(restApiId=api, resourceId=root, httpMethod="POST", authorizationType="NONE")
-    apigateway.put_integration(restApiId=api, resourceId=root, httpMethod="POST", type="MOCK")
-    deployment = apigateway.create_deployment(restApiId=api)["id"]
-    apigateway.create_stage(restApiId=api, stageName="v1", deploymentId=deployment)
-    return {"restApiId": api, "stageName": "v1"}
 
 
 def create_function(client: Client, name: str, **options: Any) -> str:
