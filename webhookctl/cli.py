@@ -50,7 +50,7 @@ SchemeOption = Annotated[
     typer.Option(
         "--scheme",
         metavar="NAME|FILE.json",
-        help="How the source signs: github, shopify, slack, standard-webhooks, stripe, token, unsigned, or a JSON file "
+        help="How the source signs: a scheme of docs/senders.md (github, stripe, slack, ...), or a JSON file "
         "with a custom scheme.",
     ),
 ]

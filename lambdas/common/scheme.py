@@ -17,7 +17,7 @@ KINDS = ("hmac", "token", "unsigned")
 DIGEST_BYTES = {"sha1": 20, "sha256": 32, "sha512": 64}
 KEY_ENCODINGS = ("utf8", "base64", "hex", "base64-after-whsec_")
 ENCODINGS = ("hex", "base64")
-SEPARATORS = (",", " ")
+SEPARATORS = (",", ";", " ")
 TIMESTAMP_UNITS = {"seconds": 1, "milliseconds": 1000}
 
 _UNKNOWN_PLACEHOLDER = re.compile(r"\{(?!id\}|timestamp\}|body\})\w*\}")

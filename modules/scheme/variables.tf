@@ -42,7 +42,7 @@ variable "custom_scheme" {
     - kind: "hmac" over the body, or "token", a shared secret sent as it is
     - digest: "sha256" (default), "sha1" or "sha512"
     - key_encoding: how the secret is written: "utf8" (default), "base64", "hex" or "base64-after-whsec_"
-    - signature: its header; the prefix of a signature that counts; the separator of several, "," or " "; its encoding, "hex" (default) or "base64"
+    - signature: its header; the prefix of a signature that counts; the separator of several, ",", ";" or " "; its encoding, "hex" (default) or "base64"
     - timestamp: when it signed: in a header, or an item of the signature header that begins with prefix; unit "seconds" (default) or "milliseconds"
     - signed: what is signed, of {id}, {timestamp} and {body}; the body alone by default
     - id, type: where the event's are: a header, or a JSON pointer into the body
@@ -95,8 +95,8 @@ variable "custom_scheme" {
   }
 
   validation {
-    condition     = alltrue([for signature in var.custom_scheme[*].signature : contains([",", " "], signature.separator) if signature.separator != null])
-    error_message = "The custom scheme of ${var.source_name} has an unknown signature.separator: set it to \",\" or \" \", or leave it out where the header holds one signature."
+    condition     = alltrue([for signature in var.custom_scheme[*].signature : contains([",", ";", " "], signature.separator) if signature.separator != null])
+    error_message = "The custom scheme of ${var.source_name} has an unknown signature.separator: set it to \",\", \";\" or \" \", or leave it out where the header holds one signature."
   }
 
   # RFC 9110, 5.6.2, without what API Gateway has a meaning of its own for in a mapping expression.
@@ -120,7 +120,7 @@ variable "custom_scheme" {
 
   validation {
     condition     = alltrue([for scheme in var.custom_scheme[*] : scheme.signature.separator != null if scheme.timestamp == null ? false : scheme.timestamp.prefix != null])
-    error_message = "The custom scheme of ${var.source_name} has timestamp.prefix, an item of the signature header, but no signature.separator to tell the items apart: set it to \",\" or \" \"."
+    error_message = "The custom scheme of ${var.source_name} has timestamp.prefix, an item of the signature header, but no signature.separator to tell the items apart: set it to \",\", \";\" or \" \"."
   }
 
   validation {

@@ -16,7 +16,7 @@ variable "sources" {
         - kind: "hmac" over the body, or "token", a shared secret sent as it is
         - digest: "sha256" (default), "sha1" or "sha512"
         - key_encoding: how the secret is written: "utf8" (default), "base64", "hex" or "base64-after-whsec_"
-        - signature: its header; the prefix of a signature that counts; the separator of several, "," or " "; its encoding, "hex" (default) or "base64"
+        - signature: its header; the prefix of a signature that counts; the separator of several, ",", ";" or " "; its encoding, "hex" (default) or "base64"
         - timestamp: when it signed: in a header, or an item of the signature header that begins with prefix; unit "seconds" (default) or "milliseconds"
         - signed: what is signed, of {id}, {timestamp} and {body}; the body alone by default
         - id, type: where the event's are: a header, or a JSON pointer into the body

@@ -190,7 +190,7 @@ REFUSALS: dict[str, Refusal] = {
     "unknown_digest": custom('set it to "sha256"', digest="md5"),
     "unknown_key_encoding": custom('set it to "utf8"', key_encoding="base32"),
     "unknown_signature_encoding": signature('set it to "hex" or "base64"', encoding="base32"),
-    "unknown_separator": signature('set it to "," or " ", or leave it out', separator=";"),
+    "unknown_separator": signature('set it to ",", ";" or " ", or leave it out', separator="|"),
     "header_with_a_colon": signature("names a header that cannot be one", header="X-Acme:"),
     "id_in_a_header_with_a_space": custom("names a header that cannot be one", id={"header": "X Id"}),
     "timestamp_in_two_places": custom(

@@ -59,7 +59,7 @@ def test_a_well_formed_head_is_allowed_with_just_the_headers_that_the_processor_
 
 
 def test_an_unknown_source_is_denied() -> None:
-    assert reason_of(replace(request("github"), source="gitlab")) is Reason.UNKNOWN_SOURCE
+    assert reason_of(replace(request("github"), source="nobody")) is Reason.UNKNOWN_SOURCE
 
 
 def test_a_request_without_content_type_is_denied_since_its_body_would_not_arrive_as_bytes() -> None:

@@ -17,7 +17,7 @@ def test_every_preset_can_be_read_and_cites_where_it_is_documented() -> None:
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidScheme, match="known are github, shopify"):
+    with pytest.raises(InvalidScheme, match=r"known are .*, github, gitlab, "):
         load("nobody")
 
 
@@ -35,7 +35,7 @@ def test_a_field_that_is_null_is_as_if_it_were_not_there() -> None:
         ({"kind": "rsa", "signature": SIGNATURE}, "kind must be one of"),
         ({"signature": {"header": "a b"}}, "must be the name of a header"),
         ({"signature": {**SIGNATURE, "encoding": "base32"}}, "encoding must be one of"),
-        ({"signature": {**SIGNATURE, "separator": ";"}}, "separator must be one of"),
+        ({"signature": {**SIGNATURE, "separator": "|"}}, "separator must be one of"),
         ({"signature": SIGNATURE, "digest": "md5"}, "digest must be one of"),
         ({"signature": SIGNATURE, "signed": "{timestamp}"}, "must contain {body} once"),
         ({"signature": SIGNATURE, "signed": "{body}{body}"}, "must contain {body} once"),
