@@ -34,6 +34,11 @@ class Vector:
         return replace(self, headers={**self.headers, name: value})
 
 
+def vector_of(scheme: str) -> Vector:
+    """The first of a scheme."""
+    return next(vector for vector in all_vectors() if vector.scheme == scheme)
+
+
 def all_vectors() -> list[Vector]:
     document = json.loads(DATA.read_text(encoding="utf-8"))
     return [Vector(**{**fields, "body": fields["body"].encode("utf-8")}) for fields in document["signatures"]]

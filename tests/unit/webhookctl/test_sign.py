@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from common.scheme import presets
-from tests.unit.common.vectors import Vector, published
+from tests.unit.common.vectors import Vector, vector_of
 from tests.unit.webhookctl.conftest import Run
 from webhookctl.signing import with_id
 
@@ -12,7 +12,11 @@ SECRETS = {"standard-webhooks": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
 BODY = b'{"id": "evt_1"}\n\xff'
 
 
-@pytest.mark.parametrize("vector", published(), ids=lambda vector: vector.scheme)
+@pytest.mark.parametrize(
+    "vector",
+    [vector_of("github"), vector_of("slack"), vector_of("standard-webhooks")],
+    ids=lambda vector: vector.scheme,
+)
 def test_a_published_request_is_signed_as_its_sender_signed_it(run: Run, vector: Vector) -> None:
     Path("secret").write_text(vector.secret)
     sent = {name.lower(): value for name, value in vector.headers.items()}

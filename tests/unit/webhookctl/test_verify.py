@@ -7,14 +7,14 @@ import pytest
 from common.keys import Key
 from common.reasons import Reason
 from common.scheme import preset
-from tests.unit.common.vectors import DERIVED, Vector, published
+from tests.unit.common.vectors import Vector, all_vectors, vector_of
 from tests.unit.webhookctl.conftest import Ended, Run
 from webhookctl import output
 from webhookctl.reasons import HINTS, MALFORMED_KEY
 from webhookctl.verification import needed_headers
 
-VECTORS = [*published(), *DERIVED]
-GITHUB, SLACK, STANDARD = published()
+VECTORS = all_vectors()
+GITHUB, SLACK, STANDARD = vector_of("github"), vector_of("slack"), vector_of("standard-webhooks")
 
 ids = [vector.scheme for vector in VECTORS]
 
@@ -42,7 +42,9 @@ def test_a_published_request_is_genuine(run: Run, vector: Vector) -> None:
     assert vector.scheme in ended.out
 
 
-@pytest.mark.parametrize("vector", VECTORS, ids=ids)
+@pytest.mark.parametrize(
+    "vector", [vector for vector in VECTORS if preset(vector.scheme).kind == "hmac"], ids=lambda v: v.scheme
+)
 def test_one_bit_changed_in_the_body_is_not_genuine(run: Run, vector: Vector) -> None:
     for place in range(0, len(vector.body), 29):
         body = bytearray(vector.body)
@@ -59,7 +61,7 @@ def test_one_bit_changed_in_the_secret_is_not_genuine(run: Run, vector: Vector) 
         assert ended.out.startswith(("not genuine: signature_mismatch", "not genuine: malformed_key"))
 
 
-@pytest.mark.parametrize("vector", published(), ids=ids[:3])
+@pytest.mark.parametrize("vector", [GITHUB, SLACK, STANDARD], ids=lambda vector: vector.scheme)
 def test_one_bit_changed_in_any_security_header_is_not_genuine(run: Run, vector: Vector) -> None:
     for name in vector.headers.keys() & needed_headers(preset(vector.scheme)):
         for place in range(0, len(vector.headers[name]), 3):
