@@ -182,7 +182,7 @@ REFUSALS: dict[str, Refusal] = {
     # scheme
     "scheme_and_custom_scheme": scheme("either scheme or custom_scheme", "github", CUSTOM),
     "neither_scheme_nor_custom_scheme": scheme("either scheme or custom_scheme.*name a preset \\(.*github", None),
-    "unknown_scheme": scheme('"gitlab", which nobody has described: use one of .*github.*custom_scheme', "gitlab"),
+    "unknown_scheme": scheme('"nobody", which nobody has described: use one of .*github.*custom_scheme', "nobody"),
     "unsigned_by_accident": scheme("say that this is meant with insecure = true", "unsigned"),
     "insecure_without_effect": scheme("insecure = true would have no effect: remove it", "github", insecure=True),
     "insecure_custom_scheme": scheme("insecure = true would have no effect", None, CUSTOM, insecure=True),

@@ -32,7 +32,7 @@ async def runtime() -> AsyncIterator[Runtime]:
     await api.start()
     async with aiohttp.ClientSession() as http:
         yield Runtime(api, http)
-        await api.stop()
+    await api.stop()
 
 
 async def test_an_invocation_goes_to_the_runtime_and_its_response_to_the_caller(runtime: Runtime) -> None:
