@@ -21,7 +21,7 @@ lint: build ## Formatting, types, and terraform validate
 	@scripts/lint.sh
 
 format: setup ## Format everything
-	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix . && terraform fmt -recursive modules envs
+	@.venv/bin/ruff format --quiet . && .venv/bin/ruff check --quiet --fix . && TF_CLI_CONFIG_FILE=/dev/null terraform fmt -recursive modules envs
 
 clean: ## Remove everything that was made here
 	@rm -rf .venv build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
