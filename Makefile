@@ -14,7 +14,8 @@ build: setup ## Build the Lambda zips into build/
 demo: build ## Run the whole pipeline on this machine and check where everything ended
 	@.venv/bin/webhookctl local demo
 
-test: build lint ## Lint, then every test
+test: lint ## Lint, then every test
+	@scripts/build.sh --with-cryptography
 	@.venv/bin/python -m pytest
 
 lint: build ## Formatting, types, and terraform validate

@@ -10,3 +10,4 @@ compile() {
 
 compile pyproject.toml --group development --output-file requirements/development.txt
 compile --group processor --no-deps --constraint requirements/development.txt --output-file requirements/processor.txt
+compile --group processor-cryptography --no-deps --constraint requirements/development.txt --output-file requirements/processor-cryptography.txt

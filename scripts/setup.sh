@@ -15,6 +15,6 @@ command -v terraform >/dev/null ||
 
 echo "setup: installing the pinned requirements into .venv (about a minute, once)"
 "$python" -m venv --clear .venv
-.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --only-binary :all: --requirement requirements/development.txt
+.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --no-compile --only-binary :all: --requirement requirements/development.txt
 .venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
 echo "$wanted" >"$stamp"

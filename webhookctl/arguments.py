@@ -1,5 +1,6 @@
 """What people give on the command line, read into values. Whatever is wrong with it becomes WrongUsage."""
 
+import difflib
 import json
 import re
 import sys
@@ -33,9 +34,10 @@ def read_scheme(argument: str) -> NamedScheme:
         return NamedScheme(argument, load(argument))
     path = Path(argument)
     if not path.exists() and path.suffix != ".json":
+        near = difflib.get_close_matches(argument.lower(), presets(), n=3)
+        meant = f"Is it {' or '.join(near)}?" if near else f"Schemes are {', '.join(sorted(presets()))}."
         raise WrongUsage(
-            f"There is no scheme {argument!r}, nor a file of that name. Schemes are {', '.join(sorted(presets()))}; "
-            "a custom scheme is given as a JSON file."
+            f"There is no scheme {argument!r}, nor a file of that name. {meant} A custom one is given as a JSON file."
         )
     return NamedScheme(argument, _custom_scheme(argument))
 

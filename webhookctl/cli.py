@@ -1,6 +1,7 @@
 """The command `webhookctl`. What only one command needs is imported when it runs: verifying offline starts at once."""
 
 import math
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from common.keys import Key
 from webhookctl.arguments import STDIN, NamedScheme, read_bytes, read_header_lines, read_moment, read_scheme, read_since
 from webhookctl.failure import FAILED, INTERRUPTED, Failure, WrongUsage
 from webhookctl.output import styled, write, write_bytes, write_error, write_json
@@ -99,17 +101,18 @@ def verify(
     tolerance_seconds: Annotated[
         int, typer.Option(metavar="N", min=0, help="How long before or after that it may be signed.")
     ] = 300,
-    method: Annotated[  # noqa: ARG001 - no scheme signs it yet
+    method: Annotated[
         str, typer.Option(metavar="METHOD", help="The request's method, for schemes that sign it.")
     ] = "POST",
-    url: Annotated[  # noqa: ARG001
-        str | None, typer.Option(metavar="URL", help="The request's URL, for schemes that sign it.")
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The request's whole URL, for schemes that sign it.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Is this request genuine? Offline, with the code that judges it on AWS.
 
-    Exits with 0 and prints what matched when it is, with 1 and the reason code when it is not, with 2 on wrong usage.
+    Exits with 0 and prints what matched when it is, with 1 and the reason code when it is not, with 2 on wrong usage,
+    an unusable secret included. On a terminal and in --json a refusal comes with what usually causes it.
 
     \b
     Example, with the values that GitHub publishes:
@@ -117,16 +120,18 @@ def verify(
       printf 'Hello, World!' | webhookctl verify --scheme github --secret-file secret \\
         -H 'X-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17' -
     """
+    from common.signature import Request
     from webhookctl.verification import Genuine, judge
     from webhookctl.verify_view import show_judgement, write_judgement
 
     named = read_scheme(scheme)
     headers = read_header_lines(header or [])
     _check_inputs(secret_file, body_file)
-    secret = _read_secret_file(named, secret_file)
+    keys = _read_keys(named, secret_file)
     body = read_bytes(body_file)
     judged_at = int(time.time()) if at is None else read_moment(at)
-    judgement = judge(named.scheme, secret, headers, body, at=judged_at, tolerance_seconds=tolerance_seconds)
+    request = Request(headers, method, _needed_url(named, url))
+    judgement = judge(named.scheme, keys, request, body, at=judged_at, tolerance_seconds=tolerance_seconds)
     if as_json:
         write_judgement(judgement, named)
     else:
@@ -148,37 +153,51 @@ def sign(
         str | None, typer.Option("--id", metavar="ID", help="The event's id. Default: a new one.", show_default=False)
     ] = None,
     event_type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="The event's type.")] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The webhook's whole URL, for schemes that sign it.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the headers that a sender would send with this body, one on a line. Offline.
 
     With several keys in the secret file the first one signs. An id or a type that the scheme has in the body is not
-    changed: put it there before.
+    changed: put it there before. Schemes with the signature or the time in the body (mailgun, linear) and those with a
+    private key (sendgrid, discord, plaid, standard-webhooks-v1a) can't be signed so.
 
     \b
     Example:
       webhookctl sign --scheme github --secret-file secret --type push body.json |
         curl -H @- -H 'Content-Type: application/json' --data-binary @body.json URL
     """
-    from webhookctl.signing import check_given, first_key, fresh_id, sender_headers
+    from webhookctl.signing import check_given, check_signable, fresh_id, signed_request
 
     named = read_scheme(scheme)
     check_given(named.scheme, event_id, event_type)
     _check_inputs(secret_file, body_file)
-    key = first_key(_text_of(_read_secret_file(named, secret_file)), named.scheme, secret_file or "")
-    headers = sender_headers(
+    check_signable(named.scheme)
+    key = next(iter(_read_keys(named, secret_file)), None)
+    body = read_bytes(body_file)
+    signed = signed_request(
         named.scheme,
         key,
-        read_bytes(body_file),
+        body,
         at=time.time() if at is None else read_moment(at),
         event_id=event_id or fresh_id(),
         event_type=event_type,
+        url=_needed_url(named, url),
     )
+    if signed.body != body:
+        raise Failure(
+            "This scheme has its signature or its time in the body, so headers are not enough. To send a signed one: "
+            "webhookctl send SOURCE FILE"
+        )
     if as_json:
-        write_json({"scheme": named.name, "headers": headers})
+        write_json({"scheme": named.name, "headers": signed.headers, "query": signed.query})
         return
-    for name, value in headers.items():
+    for name, value in signed.headers.items():
         write(f"{name}: {value}")
+    if signed.query:
+        write_error(f"It must be sent with this at the end of the URL's query: {signed.query}")
 
 
 @app.command(short_help="Sign a body as a source would, and post it.")
@@ -236,7 +255,7 @@ def send(
     body = read_bytes(body_file)
     with explained_faults(environment):
         key = first_key(read_secret(environment, sender), sender.scheme, sender.secret_name or "")
-    webhook = Webhook(sender.scheme, key, body, content_type, event_type, same_id)
+    webhook = Webhook(sender.scheme, key, body, content_type, event_type, same_id, sender.signed_url)
     with shown_progress(count) as on_answer:
         sent = send_burst(sender.url, webhook, Burst(count, rate), on_answer)
     if as_json:
@@ -340,6 +359,41 @@ def event(
         show_record(record)
 
 
+@app.command(short_help="Show which of a source's keys can be retired.")
+def keys(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source, as the environment names it.")],
+    env: EnvOption = "local",
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a source's live keys by their ids: where each stands in the secret, when it last signed, if it can go.
+
+    Live are those in the secret's current and previous version. A key is safe to retire unless it is the only one, it
+    signed a webhook within 24 hours (senders retry), no other key signed one since, or messages wait in the lane's
+    queue or dead-letter queue, which may be signed with it. A use is known some five minutes late at most. No key is
+    ever printed.
+
+    \b
+    Examples:
+      webhookctl keys github
+      webhookctl keys github --env prod --json | jq '.keys[] | select(.safe_to_retire) | .key_id'
+    """
+    from webhookctl.environment import choose_environment
+    from webhookctl.faults import explained_faults
+    from webhookctl.keys import report_keys
+    from webhookctl.keys_view import show_keys, write_keys
+
+    environment = choose_environment(env, region=region, profile=profile)
+    sender = environment.source(source)
+    with explained_faults(environment):
+        report = report_keys(environment, sender, datetime.now(UTC))
+    if as_json:
+        write_keys(report)
+    else:
+        show_keys(report)
+
+
 @local.command(short_help="Start it, and show what passes through.")
 def up(
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port of the endpoint; 0 is any.")] = 8080,
@@ -390,6 +444,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
+def _needed_url(named: NamedScheme, url: str | None) -> str:
+    if url is None and named.scheme.signs_url:
+        raise WrongUsage(f"--url is needed: {named.name} signs the URL that the webhook is sent to.")
+    if url is not None and not re.fullmatch(r"https?://[^/?#\s]+(/[^#\s]*)?", url):
+        raise WrongUsage(
+            "--url must be a whole one as the sender has it, such as https://hooks.example.com/webhooks/x."
+        )
+    return url or ""
+
+
 def _check_inputs(secret_file: str | None, body_file: str) -> None:
     if secret_file == STDIN and body_file == STDIN:
         raise WrongUsage("The secret and the body can't both come from standard input.")
@@ -403,11 +467,20 @@ def _read_secret_file(named: NamedScheme, path: str | None) -> bytes:
     return read_bytes(path)
 
 
+def _read_keys(named: NamedScheme, path: str | None) -> Sequence[Key]:
+    from webhookctl.signing import UnusableSecret, keys_in
+
+    try:
+        return keys_in(_text_of(_read_secret_file(named, path)), named.scheme, path or "")
+    except UnusableSecret as error:
+        raise WrongUsage(str(error)) from None
+
+
 def _text_of(secret: bytes) -> str:
     try:
         return secret.decode("utf-8")
     except UnicodeDecodeError:
-        raise Failure("The secret file is not UTF-8 text.") from None
+        raise WrongUsage("The secret file is not UTF-8 text.") from None
 
 
 def _write_file(path: str, content: bytes) -> None:

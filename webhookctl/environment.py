@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
 
 LOCAL = "local"
 NOT_RUNNING = "The local stack is not running. Start it with: webhookctl local up"
@@ -27,12 +28,15 @@ _PROJECT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A configured sender. An unsigned one has no secret."""
+    """A configured sender. An unsigned one has no secret. `signed_url` is `url` as its sender signs it."""
 
     name: str
     url: str
+    signed_url: str
     scheme: Scheme
     secret_name: str | None
+    queue_url: str
+    dead_letter_queue_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,10 @@ class Environment:
     def secrets_manager(self) -> "SecretsManagerClient":
         """A client for the sources' secrets."""
         return self._session().client("secretsmanager", endpoint_url=self.aws_endpoint_url, config=_client_config())
+
+    def sqs(self) -> "SQSClient":
+        """A client for the lanes' queues."""
+        return self._session().client("sqs", endpoint_url=self.aws_endpoint_url, config=_client_config())
 
     def _session(self) -> "boto3.Session":
         import boto3
@@ -170,7 +178,11 @@ def _source(name: str, output: Mapping[str, Any]) -> Source:
         scheme = load(json.loads(custom) if custom else output["scheme"])
     except InvalidScheme as error:
         raise ValueError(f"the scheme of {name}: {error}") from None
-    return Source(name=name, url=str(output["url"]), scheme=scheme, secret_name=output["secret_name"])
+    url = str(output["url"])
+    # API Gateway takes https alone, so that is how the authorizer reads every URL, the local stack's too.
+    signed_url = output.get("signed_url") or url.replace("http://", "https://", 1)
+    queues = str(output["queue_url"]), str(output["dead_letter_queue_url"])
+    return Source(name, url, signed_url, scheme, output["secret_name"], *queues)
 
 
 def _client_config() -> "Config":

@@ -52,6 +52,7 @@ def show_record(record: Record) -> None:
     write_fields(
         [
             ("type", printable(row.event_type)),
+            ("sender's id", entry.sender_id),
             ("reason", row.reason),
             ("received at", utc(row.received_at_ms / 1000)),
             ("stored at", f"{utc(entry.stored_at_ms / 1000)} ({entry.stored_at_ms - row.received_at_ms:,} ms later)"),
@@ -191,6 +192,7 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
     return _row_document(entry.row) | {
         "message_id": entry.message_id,
         "stored_at": iso(entry.stored_at_ms / 1000),
+        "sender_id": entry.sender_id or None,
         "key_id": entry.key_id or None,
         "content_type": entry.content_type or None,
         "request_id": entry.request_id or None,

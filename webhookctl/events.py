@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """All that is kept of one webhook."""
+    """All that is kept of one webhook. `sender_id` is the sender's own id where the event goes by another."""
 
     row: Row
     body: bytes
@@ -49,6 +49,7 @@ class Entry:
     message_id: str
     request_id: str
     stored_at_ms: int
+    sender_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ def _entry(item: Item) -> Entry:
         message_id=_text(item, "message_id"),
         request_id=_text(item, "request_id"),
         stored_at_ms=_number(item, "stored_at_ms"),
+        sender_id=_text(item, "sender_id"),
     )
 
 

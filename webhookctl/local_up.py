@@ -22,7 +22,8 @@ from webhookctl.local.stop_signals import stop_signals
 from webhookctl.local.watch import watch
 from webhookctl.output import write, write_fields
 from webhookctl.packages import ensure_packages
-from webhookctl.signing import first_key, fresh_id, sender_headers
+from webhookctl.sender import with_query
+from webhookctl.signing import first_key, fresh_id, signed_request
 
 LOG_NAME = "stack.log"
 EXAMPLE_BODY = b'{"hello":"world"}'
@@ -87,16 +88,23 @@ def _introduce(stack: LocalStack) -> None:
 
 def example_source(environment: Environment) -> Source | None:
     """The source for the example: one whose signature does not expire, if there is any."""
-    return min(environment.sources.values(), key=lambda source: source.scheme.timestamp is not None, default=None)
+    can_sign = [source for source in environment.sources.values() if not source.scheme.needs_cryptography]
+    return min(can_sign, key=lambda source: source.scheme.timestamp is not None, default=None)
 
 
 def signed_curl(source: Source, secret: str, at: float) -> str:
     """A command for a POSIX shell that posts a genuine webhook."""
     key = first_key(secret, source.scheme, source.secret_name or "")
-    signed = sender_headers(source.scheme, key, EXAMPLE_BODY, at=at, event_id=fresh_id(), event_type="ping")
-    headers = {"Content-Type": "application/json", **signed}
+    signed = signed_request(
+        source.scheme, key, EXAMPLE_BODY, at=at, event_id=fresh_id(), event_type="ping", url=source.signed_url
+    )
+    headers = {"Content-Type": "application/json", **signed.headers}
     options = [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
-    lines = [f"curl {shlex.quote(source.url)}", *options, f"--data-raw {shlex.quote(EXAMPLE_BODY.decode())}"]
+    lines = [
+        f"curl {shlex.quote(with_query(source.url, signed.query))}",
+        *options,
+        f"--data-raw {shlex.quote(signed.body.decode())}",
+    ]
     return "  " + " \\\n    ".join(lines)
 
 

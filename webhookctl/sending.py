@@ -8,14 +8,15 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
 
 from common.keys import Key
 from common.scheme import Scheme
-from webhookctl.signing import fresh_id, sender_headers, with_id
+from webhookctl.sender import Signed, with_query, written
+from webhookctl.signing import fresh_id, signed_request
 
 MAX_UNDER_WAY = 64
 TIMEOUT_SECONDS = 35
@@ -27,7 +28,10 @@ STOP_SECONDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """What is sent, again and again. The id is fresh each time unless `same_id`."""
+    """What is sent, again and again. The id is fresh each time unless `same_id`.
+
+    `signed_url` is the URL as its sender has it, for a scheme that signs it.
+    """
 
     scheme: Scheme
     key: Key | None
@@ -35,6 +39,7 @@ class Webhook:
     content_type: str
     event_type: str | None = None
     same_id: bool = False
+    signed_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +126,9 @@ async def send(
         places = asyncio.Semaphore(MAX_UNDER_WAY)
         requests = _requests(webhook)
 
-        async def post(headers: Mapping[str, str], body: bytes) -> None:
+        async def post(request: Signed) -> None:
             try:
-                answer = await _post(session, url, headers, body)
+                answer = await _post(session, with_query(url, request.query), request.headers, request.body)
             finally:
                 places.release()
             answers.append(answer)
@@ -135,7 +140,7 @@ async def send(
             await _take(places, stop)
             if stop.is_set():
                 break
-            task = asyncio.create_task(post(*next(requests)))
+            task = asyncio.create_task(post(next(requests)))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         await _finish(tasks, stop)
@@ -159,20 +164,26 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-def _requests(webhook: Webhook) -> Iterator[tuple[Mapping[str, str], bytes]]:
-    """Headers and body of one request after another, signed when asked for."""
+def _requests(webhook: Webhook) -> Iterator[Signed]:
+    """One request after another, signed when asked for."""
     event_id = fresh_id()
     body = webhook.body
     pointer = webhook.scheme.id.pointer if webhook.scheme.id else None
     while True:
-        headers = sender_headers(
-            webhook.scheme, webhook.key, body, at=time.time(), event_id=event_id, event_type=webhook.event_type
+        signed = signed_request(
+            webhook.scheme,
+            webhook.key,
+            body,
+            at=time.time(),
+            event_id=event_id,
+            event_type=webhook.event_type,
+            url=webhook.signed_url,
         )
-        yield {"Content-Type": webhook.content_type, **headers}, body
+        yield replace(signed, headers={"Content-Type": webhook.content_type, **signed.headers})
         if webhook.same_id:
             continue
         event_id = fresh_id()
-        body = with_id(body, pointer, event_id) if pointer else body
+        body = written(body, {pointer: event_id}) if pointer else body
 
 
 async def _post(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str], body: bytes) -> Answer:

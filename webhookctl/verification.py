@@ -1,14 +1,14 @@
 """Is this request genuine? The processor's own judgement, step by step, for anybody's debugging. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.headers import Headers
-from common.keys import InvalidKey, read_keys
+from common.keys import Key
 from common.reasons import NotGenuine
 from common.scheme import Scheme
-from common.signature import check_freshness, verify
+from common.signature import Request, check_freshness, verify
 from processor.identity import identify
-from webhookctl.reasons import MALFORMED_KEY
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +31,15 @@ class Refused:
 
 
 def judge(
-    scheme: Scheme, secret: bytes, headers: Headers, body: bytes, *, at: float, tolerance_seconds: float
+    scheme: Scheme, keys: Sequence[Key], request: Request, body: bytes, *, at: float, tolerance_seconds: float
 ) -> Genuine | Refused:
-    """The judgement as of the time `at` (epoch seconds). `secret` is a text with one key, or a JSON list of keys."""
+    """The judgement as of the time `at` (epoch seconds)."""
     try:
-        keys = () if scheme.kind == "unsigned" else read_keys([secret.decode("utf-8")], scheme.key_encoding)
-        head, key = verify(scheme, keys, headers, body)
+        head, key = verify(scheme, keys, request, body)
         check_freshness(head, at, tolerance_seconds)
-    except UnicodeDecodeError:
-        return Refused(MALFORMED_KEY, "the secret is not UTF-8 text")
-    except InvalidKey as error:
-        return Refused(MALFORMED_KEY, str(error))
     except NotGenuine as refusal:
-        return Refused(refusal.reason.value, _missing(scheme, headers))
-    type_header = headers.get(scheme.type.header.lower(), [""])[0] if scheme.type and scheme.type.header else None
-    identity = identify(scheme, head, type_header, body)
+        return Refused(refusal.reason.value, _missing(scheme, request.headers))
+    identity = identify(scheme, head, request.headers, body)
     return Genuine(
         key_id=key.id if key else None,
         event_id=identity.id,
@@ -59,7 +53,8 @@ def needed_headers(scheme: Scheme) -> tuple[str, ...]:
     """The headers without which nothing can be genuine, as the sender spells them."""
     signed_id = scheme.id if scheme.signs_id else None
     fields = (scheme.signature, scheme.timestamp, signed_id)
-    return tuple(dict.fromkeys(field.header for field in fields if field is not None and field.header))
+    names = [field.headers[0] for field in fields if field is not None and field.headers]
+    return (*dict.fromkeys(names), *(("Signature", "Content-Digest") if scheme.kind == "message-signature" else ()))
 
 
 def _missing(scheme: Scheme, headers: Headers) -> str:

@@ -3,7 +3,7 @@
 from common.reasons import Reason
 from webhookctl.arguments import NamedScheme
 from webhookctl.output import duration, is_terminal, iso, styled, utc, write, write_fields, write_json, write_sentence
-from webhookctl.reasons import HINTS
+from webhookctl.reasons import hint
 from webhookctl.verification import Genuine, Refused
 
 _OF_TIME = {Reason.STALE_TIMESTAMP.value, Reason.FUTURE_TIMESTAMP.value}
@@ -14,20 +14,27 @@ def show_judgement(judgement: Genuine | Refused, named: NamedScheme, at: int) ->
     if isinstance(judgement, Genuine):
         _show_genuine(judgement, named)
     else:
-        _show_refused(judgement, at)
+        _show_refused(judgement, named, at)
 
 
 def write_judgement(judgement: Genuine | Refused, named: NamedScheme) -> None:
     """For programs."""
     if isinstance(judgement, Refused):
         write_json(
-            {"genuine": False, "scheme": named.name, "reason": judgement.reason, "detail": judgement.detail or None}
+            {
+                "genuine": False,
+                "scheme": named.name,
+                "reason": judgement.reason,
+                "detail": judgement.detail or None,
+                "hint": hint(judgement.reason, named.scheme),
+            }
         )
         return
     write_json(
         {
             "genuine": True,
             "scheme": named.name,
+            "signs_body": named.scheme.signs_body,
             "key_id": judgement.key_id,
             "event_id": judgement.event_id,
             "event_type": judgement.event_type or None,
@@ -41,7 +48,9 @@ def _show_genuine(genuine: Genuine, named: NamedScheme) -> None:
     if named.scheme.kind == "unsigned":
         write("unsigned: there is nothing to verify, anybody could have sent this")
     else:
-        write(styled("genuine", "good"))
+        write(
+            styled("genuine", "good") + ("" if named.scheme.signs_body else ", but for the body, which is not signed")
+        )
     write_fields(
         [
             ("scheme", named.name),
@@ -54,11 +63,11 @@ def _show_genuine(genuine: Genuine, named: NamedScheme) -> None:
     )
 
 
-def _show_refused(refused: Refused, at: int) -> None:
+def _show_refused(refused: Refused, named: NamedScheme, at: int) -> None:
     write(f"{styled('not genuine', 'bad')}: {refused.reason}")
     if refused.detail:
         write(refused.detail)
     if is_terminal():
-        write_sentence(HINTS[refused.reason])
+        write_sentence(hint(refused.reason, named.scheme))
         if refused.reason in _OF_TIME:
             write(f"It was judged as of {utc(at)}; --at gives another time.")

@@ -51,6 +51,40 @@ module "webhook" {
       timeout_seconds = 10
     }
 
+    # A sender of our own: it signs so that the edge can refuse a forgery.
+    orders = {
+      scheme          = "rfc9421"
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    sms = {
+      scheme          = "twilio"
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    # The token is no secret: it confirms a URL, and opens nothing.
+    whatsapp = {
+      scheme          = "meta"
+      verify_token    = "a-verify-token-for-development"
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    # Zoom asks for an answer computed from its secret, every 72 hours, and signs each attempt anew.
+    meetings = {
+      scheme          = "zoom"
+      handshake       = true
+      deduplicate_by  = "body"
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
     # A sender without a preset: how it signs, as data.
     acme = {
       custom_scheme = {

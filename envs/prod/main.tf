@@ -8,8 +8,10 @@ module "webhook" {
   log_retention_days   = 90
 
   sources = {
+    # Its id is not signed, so a body that comes again under another id counts as the same event.
     github = {
       scheme               = "github"
+      deduplicate_by       = "both"
       rate_per_second      = 500
       burst                = 1000
       max_concurrency      = 10

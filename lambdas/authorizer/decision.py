@@ -1,10 +1,11 @@
 """May this request in? Pure: from the head of a request, a source and its keys to a decision.
 
 The body is out of reach (API Gateway does not give it to an authorizer), so a signature over the body is checked here
-for its form, and in the processor for its truth. A static token is the exception: it is checked whole.
+for its form, and in the processor for its truth. What needs no body is checked whole: static tokens, and signatures
+over the head that vouch for the body by a digest.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from authorizer.settings import Source
@@ -14,18 +15,22 @@ from common.keyring import KeyRing
 from common.keys import Key
 from common.reasons import NotGenuine, Reason
 from common.scheme import Scheme
-from common.signature import Head, check_freshness, matching_key, read_head
+from common.signature import Head, Request, check_freshness, matching_key, read_head
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's own limit. Whether a smaller body still fits is SQS's answer, which knows the encoded size."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """The head of a request to `/webhooks/{source}`, and when it came (epoch seconds)."""
+class Arrival:
+    """The head of a request to `/webhooks/{source}`, and when it came (epoch seconds). `url` is the one it came to, but
+    for its query, which API Gateway gives decoded and unordered: `query` has the values of each parameter.
+    """
 
     source: str
     headers: Headers
+    url: str
+    query: Mapping[str, Sequence[str]]
     received_at: float
 
 
@@ -43,41 +48,52 @@ class Denied:
     reason: Reason
 
 
-def decide(request: Request, sources: Mapping[str, Source], keyring: Callable[[Source], KeyRing]) -> Allowed | Denied:
+def decide(arrival: Arrival, sources: Mapping[str, Source], keyring: Callable[[Source], KeyRing]) -> Allowed | Denied:
     """The decision. Raises only for faults of ours: what `keyring` and its keys raise."""
-    source = sources.get(request.source)
+    source = sources.get(arrival.source)
     if source is None:
         return Denied(Reason.UNKNOWN_SOURCE)
+    scheme = source.scheme
     try:
-        _check_content(request.headers, source)
-        head = read_head(source.scheme, request.headers)
-        check_freshness(head, request.received_at, source.tolerance_seconds)
-        if source.scheme.kind == "token":
-            _check_token(source.scheme, head, keyring(source), request.received_at)
-        return Allowed(write_head(source.name, _forwarded(request.headers, source.scheme)))
+        _check_content(arrival.headers, source)
+        request = Request(arrival.headers, url=_signed_url(arrival, source) if scheme.signs_url else "")
+        head = read_head(scheme, request)
+        check_freshness(head, arrival.received_at, source.tolerance_seconds)
+        if scheme.verified_at_edge and head.materials:
+            _check_signature(scheme, head, keyring(source), arrival.received_at)
+        return Allowed(write_head(source.name, _forwarded(arrival.headers, scheme, head), request.url))
     except NotGenuine as refusal:
         return Denied(refusal.reason)
+
+
+def _signed_url(arrival: Arrival, source: Source) -> str:
+    """The URL as the sender had it: what it was configured with, and the parameter that it adds to that by itself."""
+    url = source.signed_url or arrival.url
+    name = source.scheme.digest_parameter
+    for value in arrival.query.get(name, ()) if name else ():
+        url += f"{'&' if '?' in url else '?'}{name}={value}"
+    return url
 
 
 def _check_content(headers: Headers, source: Source) -> None:
     content_type = the_only_if_any(headers, "content-type")
     if content_type is None:
         raise NotGenuine(Reason.MISSING_CONTENT_TYPE)
-    if content_type.partition(";")[0].strip().lower() not in source.content_types:
+    if not content_type.isascii() or content_type.partition(";")[0].strip().lower() not in source.content_types:
         raise NotGenuine(Reason.UNSUPPORTED_CONTENT_TYPE)
     length = the_only_if_any(headers, "content-length")  # not in every authorizer event: its absence says nothing
     if length is not None and length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
         raise NotGenuine(Reason.TOO_LARGE)
 
 
-def _check_token(scheme: Scheme, head: Head, keyring: KeyRing, now: float) -> Key:
+def _check_signature(scheme: Scheme, head: Head, keyring: KeyRing, now: float) -> Key:
     try:
         return matching_key(scheme, keyring.keys(now), head, b"")
     except NotGenuine:
         return matching_key(scheme, keyring.newer_keys(now), head, b"")
 
 
-def _forwarded(headers: Headers, scheme: Scheme) -> dict[str, str]:
-    names = ("content-type", *scheme.header_names)
+def _forwarded(headers: Headers, scheme: Scheme, head: Head) -> dict[str, str]:
+    names = ("content-type", *scheme.header_names, *head.covered)
     values = {name: the_only_if_any(headers, name) for name in names}
     return {name: value for name, value in values.items() if value is not None}

@@ -6,7 +6,7 @@ import time
 from functools import cache, partial
 from typing import Any
 
-from authorizer.decision import Allowed, Denied, Request, decide
+from authorizer.decision import Allowed, Arrival, Denied, decide
 from authorizer.secrets_manager import SecretsManager
 from authorizer.settings import Source, read_settings
 from common.headers import Headers, gather
@@ -23,14 +23,18 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html
     """
-    request = Request(
+    context = event["requestContext"]
+    arrival = Arrival(
         source=event["resource"].rpartition("/")[2],
         headers=_headers(event),
-        received_at=event["requestContext"].get("requestTimeEpoch", time.time() * 1000) / 1000,
+        # With the stage in it, or a custom domain's base path: as the sender wrote it.
+        url=f"https://{context.get('domainName', '')}{context.get('path', '')}",
+        query=event.get("multiValueQueryStringParameters") or {},
+        received_at=context.get("requestTimeEpoch", time.time() * 1000) / 1000,
     )
-    decision = decide(request, settings.sources, _keyring)
-    _measure(request, decision, event["requestContext"].get("extendedRequestId"))
-    return _policy(event["methodArn"], request.source, decision)
+    decision = decide(arrival, settings.sources, _keyring)
+    _measure(arrival, decision, context.get("extendedRequestId"))
+    return _policy(event["methodArn"], arrival.source, decision)
 
 
 def _headers(event: dict[str, Any]) -> Headers:
@@ -58,12 +62,12 @@ def _answer_context(decision: Allowed | Denied) -> dict[str, str]:
     return {"head": decision.head} | ({"trace": trace} if _TRACE_HEADER.fullmatch(trace) else {})
 
 
-def _measure(request: Request, decision: Allowed | Denied, request_id: str | None) -> None:
-    dimensions = {"source": request.source}
+def _measure(arrival: Arrival, decision: Allowed | Denied, request_id: str | None) -> None:
+    dimensions = {"source": arrival.source}
     if isinstance(decision, Denied):
         dimensions["reason"] = decision.reason.value
     name = "Accepted" if isinstance(decision, Allowed) else "Refused"
-    at_ms = int(request.received_at * 1000)
+    at_ms = int(arrival.received_at * 1000)
     print(metric_line(settings.metrics_namespace, at_ms, dimensions, {name: 1}, {"request_id": request_id}))  # noqa: T201
 
 

@@ -15,12 +15,16 @@ DEFAULT_TOLERANCE_SECONDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the edge must know of one source. Content types are in lower case, without parameters."""
+    """What the edge must know of one source. Content types are in lower case, without parameters.
+
+    `signed_url` is the URL that its sender was given, where that is not the one requests come to; empty where it is.
+    """
 
     name: str
     scheme: Scheme
     content_types: tuple[str, ...]
     tolerance_seconds: int
+    signed_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +56,5 @@ def _source(name: str, fields: Mapping[str, Any]) -> Source:
         scheme=load(fields["scheme"]),
         content_types=tuple(fields.get("content_types", DEFAULT_CONTENT_TYPES)),
         tolerance_seconds=fields.get("tolerance_seconds", DEFAULT_TOLERANCE_SECONDS),
+        signed_url=fields.get("signed_url", ""),
     )

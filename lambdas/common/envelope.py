@@ -21,7 +21,8 @@ class MalformedEnvelope(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An accepted request. `headers` are the few that the scheme needs, by lower-case name.
+    """An accepted request. `headers` are the few that the scheme needs, by lower-case name; `url` as its sender had it,
+    empty for a scheme that does not sign it.
 
     `bodies` holds the body's exact bytes. There are two candidates where API Gateway does not tell an empty body from
     `{}`: the signature decides.
@@ -31,12 +32,14 @@ class Envelope:
     received_at_ms: int
     request_id: str
     headers: Mapping[str, str]
+    url: str
     bodies: tuple[bytes, ...]
 
 
-def write_head(source: str, headers: Mapping[str, str]) -> str:
+def write_head(source: str, headers: Mapping[str, str], url: str = "") -> str:
     """The authorizer's part, in an alphabet that a template, JSON and a form take as it is (RFC 4648, section 5)."""
-    text = json.dumps({"source": source, "headers": headers}, separators=(",", ":"), ensure_ascii=True)
+    head = {"source": source, "headers": headers} | ({"url": url} if url else {})
+    text = json.dumps(head, separators=(",", ":"), ensure_ascii=True)
     return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
 
 
@@ -46,13 +49,14 @@ def read_envelope(message: str) -> Envelope:
     if fields.keys() != _MEMBERS or fields["version"] != 1:
         raise MalformedEnvelope("not a version 1 envelope")
     head = _object(_base64(_text(fields, "head").replace("-", "+").replace("_", "/")))
-    if head.keys() != {"source", "headers"}:
+    if head.keys() - {"url"} != {"source", "headers"}:
         raise MalformedEnvelope("not a head")
     return Envelope(
         source=_text(head, "source"),
         received_at_ms=_milliseconds(fields["received_at_ms"]),
         request_id=_text(fields, "request_id"),
         headers=_headers(head["headers"]),
+        url=_text({"url": "", **head}, "url"),
         bodies=_bodies(_text(fields, "body")),
     )
 

@@ -16,17 +16,29 @@ def gather(pairs: Iterable[tuple[str, str]]) -> Headers:
     return gathered
 
 
-def the_only(headers: Headers, name: str) -> str:
-    """The value of a header that must be there once. Raises NotGenuine: of two values, which one would be checked?"""
-    value = the_only_if_any(headers, name)
+def the_only(headers: Headers, *names: str) -> str:
+    """The value that must be there, under one of the names. Raises NotGenuine: of two, which one would be checked?"""
+    value = the_only_if_any(headers, *names)
     if value is None:
         raise NotGenuine(Reason.MISSING_HEADER)
     return value
 
 
-def the_only_if_any(headers: Headers, name: str) -> str | None:
-    """The value of a header that may be missing or empty (None) but not repeated. Raises NotGenuine."""
-    values = headers.get(name.lower(), ())
+def the_only_if_any(headers: Headers, *names: str) -> str | None:
+    """The value under one of the names, None where all are missing or empty. Raises NotGenuine for two that differ."""
+    values = dict.fromkeys(each(headers, *names))
     if len(values) > 1:
         raise NotGenuine(Reason.REPEATED_HEADER)
-    return (values[0].strip(" \t") or None) if values else None
+    return next(iter(values), None)
+
+
+def each(headers: Headers, *names: str) -> list[str]:
+    """The values under all of the names, none of them empty. Raises NotGenuine when one name is there twice."""
+    found = []
+    for name in names:
+        values = headers.get(name.lower(), ())
+        if len(values) > 1:
+            raise NotGenuine(Reason.REPEATED_HEADER)
+        if values and (value := values[0].strip(" \t")):
+            found.append(value)
+    return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from common.scheme import KeyEncoding
 
-_WHSEC = "whsec_"
+_P256_COORDINATE_BYTES = 32
 
 
 class InvalidKey(ValueError):
@@ -45,10 +45,10 @@ def read_keys(versions: Sequence[str], encoding: KeyEncoding) -> tuple[Key, ...]
 
 
 def _keys(version: str, encoding: KeyEncoding) -> list[Key]:
-    return [Key(_decode(text, encoding)) for text in _texts(version)]
+    return [Key(_decode(text, encoding)) for text in _texts(version, encoding)]
 
 
-def _texts(version: str) -> list[str]:
+def _texts(version: str, encoding: KeyEncoding) -> list[str]:
     text = version.strip()  # a file given to the AWS CLI ends with a line feed that is not part of the key
     if not text.startswith(("[", "{")):
         return [text]
@@ -56,6 +56,8 @@ def _texts(version: str) -> list[str]:
         listed = json.loads(text)
     except (ValueError, RecursionError):
         return [text]
+    if encoding == "jwk" and listed != []:
+        return [json.dumps(key) for key in (listed if isinstance(listed, list) else [listed])]
     # An object is what the console makes of "key/value": taken for a key, it would have every webhook quarantined.
     if not isinstance(listed, list) or not listed or not all(isinstance(item, str) for item in listed):
         raise InvalidKey("a secret in JSON must be a list of texts, and at least one")
@@ -65,7 +67,7 @@ def _texts(version: str) -> list[str]:
 def _decode(text: str, encoding: KeyEncoding) -> bytes:
     try:
         value = _DECODERS[encoding](text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InvalidKey(f"the key is not in the encoding {encoding}") from None  # the cause could quote the key
     if not value:
         raise InvalidKey("the key is empty")
@@ -79,15 +81,38 @@ def _from_base64(text: str) -> bytes:
     return value
 
 
-def _from_whsec(text: str) -> bytes:
-    if not text.startswith(_WHSEC):
-        raise ValueError("no prefix")
-    return _from_base64(text.removeprefix(_WHSEC))
+def _after(prefix: str) -> Callable[[str], bytes]:
+    def decode(text: str) -> bytes:
+        if not text.startswith(prefix):
+            raise ValueError("no prefix")
+        return _from_base64(text.removeprefix(prefix))
+
+    return decode
+
+
+def _credentials(text: str) -> bytes:
+    if ":" not in text:
+        raise ValueError("not user:password")
+    return base64.b64encode(text.encode("utf-8"))
+
+
+def _from_jwk(text: str) -> bytes:
+    """The uncompressed point of a key on P-256 (RFC 7518, 6.2)."""
+    key = json.loads(text)
+    if not isinstance(key, dict) or (key.get("kty"), key.get("crv")) != ("EC", "P-256"):
+        raise ValueError("not a key on P-256")
+    coordinates = [base64.b64decode(str(key.get(name)) + "=", altchars=b"-_", validate=True) for name in ("x", "y")]
+    if any(len(coordinate) != _P256_COORDINATE_BYTES for coordinate in coordinates):
+        raise ValueError("not a point")
+    return b"\x04" + b"".join(coordinates)
 
 
 _DECODERS: dict[KeyEncoding, Callable[[str], bytes]] = {
     "utf8": lambda text: text.encode("utf-8"),
     "base64": _from_base64,
     "hex": bytes.fromhex,
-    "base64-after-whsec_": _from_whsec,
+    "base64-after-whsec_": _after("whsec_"),
+    "base64-after-whpk_": _after("whpk_"),
+    "basic": _credentials,
+    "jwk": _from_jwk,
 }

@@ -8,20 +8,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
-Kind = Literal["hmac", "token", "unsigned"]
+Kind = Literal["hmac", "hash", "token", "unsigned", "jwt", "message-signature", "ed25519", "ecdsa-p256"]
 Digest = Literal["sha1", "sha256", "sha512"]
-KeyEncoding = Literal["utf8", "base64", "hex", "base64-after-whsec_"]
+KeyEncoding = Literal["utf8", "base64", "hex", "base64-after-whsec_", "base64-after-whpk_", "basic", "jwk"]
 Encoding = Literal["hex", "base64"]
+Unit = Literal["seconds", "milliseconds", "iso8601"]
+Algorithm = Literal["HS256", "ES256"]
 
-KINDS = ("hmac", "token", "unsigned")
+KINDS = ("hmac", "hash", "token", "unsigned", "jwt", "message-signature", "ed25519", "ecdsa-p256")
 DIGEST_BYTES = {"sha1": 20, "sha256": 32, "sha512": 64}
-KEY_ENCODINGS = ("utf8", "base64", "hex", "base64-after-whsec_")
+KEY_ENCODINGS = ("utf8", "base64", "hex", "base64-after-whsec_", "base64-after-whpk_", "basic", "jwk")
 ENCODINGS = ("hex", "base64")
 SEPARATORS = (",", ";", " ")
-TIMESTAMP_UNITS = {"seconds": 1, "milliseconds": 1000}
+UNITS = ("seconds", "milliseconds", "iso8601")
+ALGORITHMS = ("HS256", "ES256")
+HANDSHAKES = ("meta", "okta", "slack", "zoom")
 
-_UNKNOWN_PLACEHOLDER = re.compile(r"\{(?!id\}|timestamp\}|body\})\w*\}")
-_PLACEHOLDER = re.compile(r"(\{id\}|\{timestamp\}|\{body\})")
+_PLACEHOLDER = re.compile(r"(\{(?:id|timestamp|body|method|url|params|/[^{}]*)\})")
+_UNKNOWN_PLACEHOLDER = re.compile(r"\{\w*\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")  # a token of RFC 9110, 5.6.2
 
 
@@ -31,9 +35,10 @@ class InvalidScheme(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SignatureField:
-    """The header that carries the signatures: split at `separator`, those that begin with `prefix` count."""
+    """Where the signatures are, headers or body. Split at `separator`, those that begin with `prefix` count."""
 
-    header: str
+    headers: tuple[str, ...]
+    pointer: str | None = None
     prefix: str = ""
     separator: str | None = None
     encoding: Encoding = "hex"
@@ -41,24 +46,40 @@ class SignatureField:
 
 @dataclass(frozen=True, slots=True)
 class TimestampField:
-    """When the sender signed: in a header of its own, or an item of the signature header that begins with `prefix`."""
+    """When the sender signed: a header, an item of the signature header that begins with `prefix`, or in the body."""
 
-    header: str | None
+    headers: tuple[str, ...]
     prefix: str | None
-    per_second: int
+    pointer: str | None
+    unit: Unit
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where an event's id or type is: a header, or a JSON pointer (RFC 6901) into the body."""
+    """Where an event's id or type is: headers, a JSON pointer (RFC 6901) into the body, or a field of a form."""
 
-    header: str | None
+    headers: tuple[str, ...]
     pointer: str | None
+    form: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a JSON Web Token says of its request: names of the claims, and the issuer that must be in `iss`."""
+
+    time: str
+    body_sha256: str
+    url_sha256: str | None
+    issuer: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """How one kind of sender signs. `signed` is the signed material in parts: text, or one of the placeholders."""
+    """How one kind of sender signs. `signed` is the signed material in parts: text, or one of the placeholders.
+
+    `digest_parameter` names a query parameter of the signed URL that holds the body's SHA-256 (hexadecimal) when it is
+    there.
+    """
 
     kind: Kind
     digest: Digest
@@ -68,6 +89,9 @@ class Scheme:
     signed: tuple[str, ...]
     id: Location | None
     type: Location | None
+    claims: Claims | None
+    algorithm: Algorithm
+    digest_parameter: str | None
 
     @property
     def signs_id(self) -> bool:
@@ -75,10 +99,36 @@ class Scheme:
         return "{id}" in self.signed
 
     @property
+    def signs_url(self) -> bool:
+        """Whether the request's URL, as its sender had it, is needed to verify."""
+        in_token = self.claims is not None and self.claims.url_sha256 is not None
+        return self.kind == "message-signature" or in_token or "{url}" in self.signed
+
+    @property
+    def signs_body(self) -> bool:
+        """Whether nobody but the sender could have changed the body."""
+        whole = "{body}" in self.signed or "{params}" in self.signed
+        return self.kind in ("jwt", "message-signature") or (self.kind not in ("token", "unsigned") and whole)
+
+    @property
+    def verified_at_edge(self) -> bool:
+        """Whether the signature can be checked without the body, with the standard library alone."""
+        shared_secret_token = self.kind == "jwt" and self.algorithm == "HS256"
+        return self.kind in ("token", "message-signature") or shared_secret_token or self.digest_parameter is not None
+
+    @property
+    def needs_cryptography(self) -> bool:
+        """Whether a public key verifies, for which Python's standard library has nothing."""
+        return self.kind in ("ed25519", "ecdsa-p256") or (self.kind == "jwt" and self.algorithm == "ES256")
+
+    @property
     def header_names(self) -> tuple[str, ...]:
         """Every header that verification or identification reads, in lower case, each once."""
         fields = (self.signature, self.timestamp, self.id, self.type)
-        return tuple(dict.fromkeys(field.header.lower() for field in fields if field is not None and field.header))
+        names = [name.lower() for field in fields if field is not None for name in field.headers]
+        if self.kind == "message-signature":
+            names += ["signature", "content-digest"]
+        return tuple(dict.fromkeys(names))
 
 
 def load(description: object) -> Scheme:
@@ -105,33 +155,50 @@ def presets() -> Mapping[str, Mapping[str, Any]]:
 
 def _parse(data: object) -> Scheme:
     fields = _Fields(data, "scheme")
-    fields.ignore("title", "documentation")
-    kind = cast(Kind, fields.choice("kind", KINDS, "hmac"))
+    fields.ignore("title", "documentation", "note", "handshake")
+    digest_parameter = fields.inner("body_digest")
     scheme = Scheme(
-        kind=kind,
+        kind=cast(Kind, fields.choice("kind", KINDS, "hmac")),
         digest=cast(Digest, fields.choice("digest", tuple(DIGEST_BYTES), "sha256")),
         key_encoding=cast(KeyEncoding, fields.choice("key_encoding", KEY_ENCODINGS, "utf8")),
         signature=_signature(fields.inner("signature")),
         timestamp=_timestamp(fields.inner("timestamp")),
-        signed=tuple(part for part in _PLACEHOLDER.split(fields.text("signed", "{body}")) if part),
+        signed=_parts(fields.text("signed", "{body}")),
         id=_location(fields.inner("id")),
         type=_location(fields.inner("type")),
+        claims=_claims(fields.inner("claims")),
+        algorithm=cast(Algorithm, fields.choice("algorithm", ALGORITHMS, "HS256")),
+        digest_parameter=digest_parameter.text("query", "") if digest_parameter else None,
     )
     fields.finish()
     _check(scheme)
     return scheme
 
 
+def _parts(signed: str) -> tuple[str, ...]:
+    parts = tuple(part for part in _PLACEHOLDER.split(signed) if part)
+    for part in parts:
+        if not _PLACEHOLDER.fullmatch(part) and (unknown := _UNKNOWN_PLACEHOLDER.search(part)):
+            raise InvalidScheme(
+                f"scheme.signed has {unknown[0]}; known are {{id}}, {{timestamp}}, {{body}}, {{method}}, {{url}}, "
+                "{params} and JSON pointers such as {/token}"
+            )
+    return parts
+
+
 def _signature(fields: "_Fields | None") -> SignatureField | None:
     if fields is None:
         return None
     field = SignatureField(
-        header=fields.header("header", required=True) or "",
+        headers=fields.headers(),
+        pointer=fields.pointer(),
         prefix=fields.text("prefix", ""),
         separator=fields.choice("separator", SEPARATORS, None),
         encoding=cast(Encoding, fields.choice("encoding", ENCODINGS, "hex")),
     )
     fields.finish()
+    if bool(field.headers) == bool(field.pointer):
+        raise InvalidScheme("scheme.signature needs either a header or a pointer into the body")
     return field
 
 
@@ -139,51 +206,82 @@ def _timestamp(fields: "_Fields | None") -> TimestampField | None:
     if fields is None:
         return None
     field = TimestampField(
-        header=fields.header("header"),
+        headers=fields.headers(),
         prefix=fields.text("prefix", "") or None,
-        per_second=TIMESTAMP_UNITS[fields.choice("unit", tuple(TIMESTAMP_UNITS), "seconds") or "seconds"],
+        pointer=fields.pointer(),
+        unit=cast(Unit, fields.choice("unit", UNITS, "seconds")),
     )
     fields.finish()
-    if (field.header is None) == (field.prefix is None):
-        raise InvalidScheme("scheme.timestamp needs either a header or the prefix of an item in the signature header")
+    if [bool(field.headers), bool(field.prefix), bool(field.pointer)].count(True) != 1:
+        raise InvalidScheme(
+            "scheme.timestamp needs one of a header, the prefix of an item in the signature header, "
+            "and a pointer into the body"
+        )
     return field
 
 
 def _location(fields: "_Fields | None") -> Location | None:
     if fields is None:
         return None
-    location = Location(header=fields.header("header"), pointer=fields.text("pointer", "") or None)
+    location = Location(headers=fields.headers(), pointer=fields.pointer(), form=fields.text("form", "") or None)
     fields.finish()
-    if (location.header is None) == (location.pointer is None):
-        raise InvalidScheme(f"{fields.where} needs either a header or a pointer")
-    if location.pointer is not None and not location.pointer.startswith("/"):
-        raise InvalidScheme(f"{fields.where}.pointer must begin with /, as in /event/id")
+    if [bool(location.headers), bool(location.pointer), bool(location.form)].count(True) != 1:
+        raise InvalidScheme(f"{fields.where} needs one of a header, a pointer and a field of a form")
     return location
+
+
+def _claims(fields: "_Fields | None") -> Claims | None:
+    if fields is None:
+        return None
+    claims = Claims(
+        time=fields.text("time", "iat"),
+        body_sha256=fields.text("body_sha256", ""),
+        url_sha256=fields.text("url_sha256", "") or None,
+        issuer=fields.text("issuer", "") or None,
+    )
+    fields.finish()
+    if not claims.body_sha256:
+        raise InvalidScheme("scheme.claims needs body_sha256, or the body would be free for anybody to change")
+    return claims
 
 
 def _check(scheme: Scheme) -> None:
     if (scheme.kind == "unsigned") != (scheme.signature is None):
-        raise InvalidScheme("scheme.signature must name the header with the signature, except for kind unsigned")
-    if scheme.kind != "hmac":
+        raise InvalidScheme("scheme.signature must say where the signature is, except for kind unsigned")
+    if (scheme.kind == "jwt") != (scheme.claims is not None):
+        raise InvalidScheme("scheme.claims is for kind jwt, and needed there")
+    if scheme.kind in ("token", "unsigned", "jwt", "message-signature"):
         if scheme.timestamp is not None:
-            raise InvalidScheme("scheme.timestamp is for kind hmac: an unsigned time proves nothing")
+            raise InvalidScheme(f"scheme.timestamp is not for kind {scheme.kind}, which signs no such time")
         return
-    if unknown := _UNKNOWN_PLACEHOLDER.search("".join(scheme.signed)):
-        raise InvalidScheme(f"scheme.signed has {unknown[0]}; known are {{id}}, {{timestamp}} and {{body}}")
-    if scheme.signed.count("{body}") != 1:
+    _check_signed(scheme)
+
+
+def _check_signed(scheme: Scheme) -> None:
+    signed, timestamp = scheme.signed, scheme.timestamp
+    if scheme.signature and scheme.signature.pointer:
+        if "{body}" in signed or not any(part.startswith("{/") or part == "{timestamp}" for part in signed):
+            raise InvalidScheme("scheme.signed can't contain {body} with the signature in it: name what is signed")
+    elif (signed.count("{body}") + signed.count("{params}")) != 1:
         raise InvalidScheme("scheme.signed must contain {body} once, or the body would be free for anybody to change")
-    if ("{timestamp}" in scheme.signed) != (scheme.timestamp is not None):
+    if scheme.digest_parameter is not None and "{url}" not in signed:
+        raise InvalidScheme("scheme.body_digest is in the signed URL: scheme.signed must contain {url}")
+    in_signed_body = timestamp is not None and timestamp.pointer is not None and "{body}" in signed
+    if not in_signed_body and ("{timestamp}" in signed) != (timestamp is not None):
         raise InvalidScheme("scheme.timestamp goes with {timestamp} in scheme.signed: an unsigned time proves nothing")
-    if scheme.signs_id and (scheme.id is None or scheme.id.header is None):
+    if scheme.signs_id and not _is_set_off(signed):
+        raise InvalidScheme("scheme.signed must have a text after {id}, or the id could be taken for what follows it")
+    if scheme.signs_id and not (scheme.id and scheme.id.headers):
         raise InvalidScheme("scheme.signed has {id}, so scheme.id must name the header it is in")
-    if (
-        scheme.timestamp is not None
-        and scheme.timestamp.prefix
-        and not (scheme.signature and scheme.signature.separator)
-    ):
+    if timestamp is not None and timestamp.prefix and not (scheme.signature and scheme.signature.separator):
         raise InvalidScheme(
             "scheme.timestamp.prefix needs scheme.signature.separator, which splits the header into items"
         )
+
+
+def _is_set_off(signed: tuple[str, ...]) -> bool:
+    after = signed[signed.index("{id}") + 1 :][:1]
+    return bool(after) and not _PLACEHOLDER.fullmatch(after[0])
 
 
 class _Fields:
@@ -205,13 +303,22 @@ class _Fields:
             raise InvalidScheme(f"{self.where}.{name} must be a text")
         return value
 
-    def header(self, name: str, *, required: bool = False) -> str | None:
-        value = self.text(name, "")
-        if not value and not required:
-            return None
-        if not _HEADER_NAME.fullmatch(value):
-            raise InvalidScheme(f"{self.where}.{name} must be the name of a header")
-        return value
+    def headers(self) -> tuple[str, ...]:
+        one, several = self._left.pop("header", None), self._left.pop("headers", None)
+        names = [one] if one else several or []
+        if one and several:
+            raise InvalidScheme(f"{self.where} has header and headers: name several spellings in headers alone")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise InvalidScheme(f"{self.where}.headers must be a list of names")
+        if not all(_HEADER_NAME.fullmatch(name) for name in names):
+            raise InvalidScheme(f"{self.where}.header must be the name of a header")
+        return tuple(names)
+
+    def pointer(self) -> str | None:
+        value = self.text("pointer", "")
+        if value and not value.startswith("/"):
+            raise InvalidScheme(f"{self.where}.pointer must begin with /, as in /event/id")
+        return value or None
 
     def choice(self, name: str, known: tuple[str, ...], default: str | None) -> str | None:
         value = self._left.pop(name, default)

@@ -7,15 +7,14 @@ from typing import Any
 
 from common.envelope import MalformedEnvelope, read_envelope
 from processor.event import Result
+from processor.fault import describe_fault
 from processor.process import Lane, process
+from processor.settings import DeduplicateBy
 
 logger = logging.getLogger(__name__)
 
-RESERVED_MS = 8_000
-"""A record is not begun with less than this left: a time-out would make the whole batch come back.
-
-Two writes to the table, each of which may take 4 s to fail (see the handler's client configuration).
-"""
+WRITE_MS = 4_000
+"""How long a write to the table may take to fail (see the handler's client configuration)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +27,11 @@ class BatchResult:
 
 def process_batch(records: Sequence[Mapping[str, Any]], lane: Lane, remaining_ms: Callable[[], int]) -> BatchResult:
     """Never raises for a record: what fails is logged and returned. The first is begun however little time is left."""
+    reserved = reserved_ms(lane.settings.deduplicate_by)
     results: list[Result] = []
     failed: list[str] = []
     for position, record in enumerate(records):
-        if position and remaining_ms() < RESERVED_MS:
+        if position and remaining_ms() < reserved:
             logger.warning("out of time", extra={"source": lane.settings.source, "left": len(records) - position})
             failed += [left["messageId"] for left in records[position:]]
             break
@@ -43,15 +43,21 @@ def process_batch(records: Sequence[Mapping[str, Any]], lane: Lane, remaining_ms
     return BatchResult(results, failed)
 
 
+def reserved_ms(deduplicate_by: DeduplicateBy) -> int:
+    """A record is not begun with less than this left: a time-out would make the whole batch come back.
+
+    It takes two writes at most, the event's and a conflict's; a body's marker is one before them, and one to give back.
+    """
+    return WRITE_MS * (4 if deduplicate_by == "both" else 2)
+
+
 def _attempt(record: Mapping[str, Any], lane: Lane) -> Result | None:
     source = lane.settings.source
     try:
         result = process(record, lane)
     except Exception as error:  # noqa: BLE001 - whatever it is, the message must come back and its neighbours go on
-        # Neither message nor traceback: either could quote a body or a header.
         fields = {"source": source, "message_id": record["messageId"], "webhook_request_id": _request_id(record)}
-        cause = {"error": type(error).__name__, "at": _place(error), "aws_code": _aws_code(error)}
-        logger.error("failed", extra=fields | cause)  # noqa: TRY400
+        logger.error("failed", extra=fields | describe_fault(error))  # noqa: TRY400
         return None
     logger.info(result.outcome.value, extra={"source": source} | _fields(result))
     return result
@@ -74,15 +80,3 @@ def _request_id(record: Mapping[str, Any]) -> str:
         return read_envelope(record["body"]).request_id
     except (MalformedEnvelope, TypeError):
         return ""
-
-
-def _place(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace else ""
-
-
-def _aws_code(error: BaseException) -> str:
-    response = getattr(error, "response", {})
-    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""

@@ -17,7 +17,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A verified webhook. Its id is the sender's, or a digest where the sender gives none."""
+    """A verified webhook. Its id is the sender's, or a digest; `sender_id` is the sender's where the id is another.
+
+    `content_digest` tells whether two bodies are one, where the source asks for that; empty where it does not.
+    """
 
     source: str
     id: str
@@ -28,6 +31,8 @@ class Event:
     request_id: str
     message_id: str
     body: bytes
+    content_digest: str = ""
+    sender_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

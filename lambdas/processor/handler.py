@@ -3,13 +3,16 @@
 import logging
 import os
 import time
+from functools import partial
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
 
 from common.keyring import KeyRing
+from common.secret import live_versions
 from processor.batch import process_batch
+from processor.key_usage import KeyUsage
 from processor.process import Lane
 from processor.report import metric_lines
 from processor.settings import Settings, read_settings
@@ -40,6 +43,7 @@ def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
         settings.metrics_namespace, settings.source, batch.results, len(batch.failed), lane.clock()
     ):
         print(line)  # noqa: T201
+    key_usage.note(batch.results, context.get_remaining_time_in_millis)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in batch.failed]}
 
 
@@ -55,19 +59,11 @@ def _lane(settings: Settings) -> Lane:
 
 
 def _keyring(session: boto3.Session, settings: Settings) -> KeyRing:
-    client = session.client("secretsmanager", config=_AWS)
-
-    def live_versions() -> list[str]:
-        current = client.get_secret_value(SecretId=settings.secret_name, VersionStage="AWSCURRENT")["SecretString"]
-        try:
-            previous = client.get_secret_value(SecretId=settings.secret_name, VersionStage="AWSPREVIOUS")
-        except client.exceptions.ResourceNotFoundException:
-            return [current]
-        return [current, previous.get("SecretString", "")]  # a binary one is no key, and must not stop the current one
-
-    return KeyRing(live_versions, settings.scheme.key_encoding)
+    fetch = partial(live_versions, session.client("secretsmanager", config=_AWS), settings.secret_name)
+    return KeyRing(fetch, settings.scheme.key_encoding)
 
 
 settings = read_settings(os.environ)
 trace_aws_calls()
 lane = _lane(settings)
+key_usage = KeyUsage(lane.store, settings.source)

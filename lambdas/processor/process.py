@@ -1,7 +1,7 @@
 """One message from envelope to outcome. Anything that can't be verified is quarantined before any effect."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from common.envelope import Envelope, MalformedEnvelope, read_envelope
@@ -10,9 +10,9 @@ from common.keyring import KeyRing
 from common.keys import Key
 from common.reasons import NotGenuine, Reason
 from common.scheme import Scheme
-from common.signature import Head, check_freshness, verify
+from common.signature import Head, Request, check_freshness, verify
 from processor.event import Event, Outcome, Quarantined, Result
-from processor.identity import identify
+from processor.identity import content_digest, identify
 from processor.settings import Settings
 from processor.store import EventStore
 
@@ -40,7 +40,9 @@ def process(record: Mapping[str, Any], lane: Lane) -> Result:
         event = _verified(envelope, headers, record["messageId"], lane)
     except NotGenuine as refusal:
         return _quarantine(_refused(envelope, headers, record["messageId"], refusal.reason), lane)
-    return _result(event, lane.store.put_event(event, lane.clock()), event.id, event.key_id)
+    once_per_body = lane.settings.deduplicate_by == "both"
+    put = lane.store.put_event_once_per_body if once_per_body else lane.store.put_event
+    return _result(event, put(event, lane.clock()), event.id, event.key_id)
 
 
 def _verified(envelope: Envelope, headers: Headers, message_id: str, lane: Lane) -> Event:
@@ -48,8 +50,10 @@ def _verified(envelope: Envelope, headers: Headers, message_id: str, lane: Lane)
     head, key, body = _genuine(scheme, envelope, headers, lane)
     # Against the receive time: how long the message then waited in the queue is no fault of the sender's.
     check_freshness(head, envelope.received_at_ms / 1000, lane.settings.tolerance_seconds)
-    type_header = _header(headers, scheme.type.header) if scheme.type and scheme.type.header else None
-    identity = identify(scheme, head, type_header, body)
+    identity = identify(scheme, head, headers, body)
+    content = "" if lane.settings.deduplicate_by == "id" else content_digest(scheme, head, body)
+    if lane.settings.deduplicate_by == "body":
+        identity = replace(identity, id=f"sha256:{content}")
     return Event(
         source=envelope.source,
         id=identity.id,
@@ -60,31 +64,36 @@ def _verified(envelope: Envelope, headers: Headers, message_id: str, lane: Lane)
         request_id=envelope.request_id,
         message_id=message_id,
         body=body,
+        content_digest=content,
+        sender_id=identity.sender_id if identity.sender_id != identity.id else "",
     )
 
 
 def _genuine(scheme: Scheme, envelope: Envelope, headers: Headers, lane: Lane) -> tuple[Head, Key | None, bytes]:
     """The first body for which a key fits; on a mismatch once more with keys that are new since. Raises NotGenuine."""
+    request = Request(headers, url=envelope.url)
     if lane.keyring is None:
-        return *verify(scheme, (), headers, envelope.bodies[0]), envelope.bodies[0]
+        return *verify(scheme, (), request, envelope.bodies[0]), envelope.bodies[0]
     now = lane.clock()
     try:
-        return _first_match(scheme, lane.keyring.keys(now), headers, envelope.bodies)
+        return _first_match(scheme, lane.keyring.keys(now), request, envelope.bodies)
     except NotGenuine as refusal:
         if refusal.reason is not Reason.SIGNATURE_MISMATCH:
             raise
-        return _first_match(scheme, lane.keyring.newer_keys(now), headers, envelope.bodies)
+        return _first_match(scheme, lane.keyring.newer_keys(now), request, envelope.bodies)
 
 
 def _first_match(
-    scheme: Scheme, keys: tuple[Key, ...], headers: Headers, bodies: tuple[bytes, ...]
+    scheme: Scheme, keys: tuple[Key, ...], request: Request, bodies: tuple[bytes, ...]
 ) -> tuple[Head, Key | None, bytes]:
-    for body in bodies[:-1]:
+    refusals = []
+    for body in bodies:
         try:
-            return *verify(scheme, keys, headers, body), body
-        except NotGenuine:
-            continue
-    return *verify(scheme, keys, headers, bodies[-1]), bodies[-1]
+            return *verify(scheme, keys, request, body), body
+        except NotGenuine as refusal:
+            refusals.append(refusal)
+    mismatches = [refusal for refusal in refusals if refusal.reason is Reason.SIGNATURE_MISMATCH]
+    raise (mismatches or refusals)[0]  # upon a mismatch newer keys are asked for
 
 
 def _quarantine(message: Quarantined, lane: Lane) -> Result:

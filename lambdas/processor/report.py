@@ -1,4 +1,4 @@
-"""What logs and metrics say of a batch: counts per outcome and reason, and the delay from receipt to stored."""
+"""What logs and metrics say of a batch: counts per outcome, reason and key, and the delay from receipt to stored."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ MAX_VALUES = 100
 
 
 def metric_lines(namespace: str, source: str, results: Sequence[Result], failed: int, now: float) -> Iterator[str]:
-    """The batch as embedded metrics: a line for the source, one more for each reason of a quarantine."""
+    """The batch as embedded metrics: a line for the source, one more for each reason of a quarantine and each key."""
     at_ms = int(now * 1000)
     counts: Counter[str] = Counter(result.outcome.value.capitalize() for result in results)
     counts.pop("Quarantined", None)  # counted by reason
@@ -22,6 +22,9 @@ def metric_lines(namespace: str, source: str, results: Sequence[Result], failed:
     reasons = Counter(result.reason.value for result in results if result.reason is not None)
     for reason, count in reasons.items():
         yield metric_line(namespace, at_ms, {"source": source, "reason": reason}, {"Quarantined": count})
+    keys = Counter(result.key_id for result in results if result.key_id)
+    for key_id, count in keys.items():
+        yield metric_line(namespace, at_ms, {"source": source, "key": key_id}, {"Verified": count})
 
 
 def _delays_ms(results: Sequence[Result], at_ms: int) -> list[int]:

@@ -3,8 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, cast, get_args
 
 from common.scheme import Scheme, load
+
+DeduplicateBy = Literal["id", "body", "both"]
+"""What makes two webhooks the same event: the sender's id, the exact bytes of the body, or either of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +22,7 @@ class Settings:
     table_name: str
     event_retention_days: int
     metrics_namespace: str
+    deduplicate_by: DeduplicateBy
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
@@ -30,4 +35,12 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         table_name=environ["TABLE_NAME"],
         event_retention_days=int(environ["EVENT_RETENTION_DAYS"]),
         metrics_namespace=environ["METRICS_NAMESPACE"],
+        deduplicate_by=_deduplicate_by(environ["DEDUPLICATE_BY"]),
     )
+
+
+def _deduplicate_by(text: str) -> DeduplicateBy:
+    known = get_args(DeduplicateBy)
+    if text not in known:
+        raise ValueError(f"DEDUPLICATE_BY is {text!r}; known are {', '.join(known)}")
+    return cast(DeduplicateBy, text)

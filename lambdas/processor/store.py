@@ -22,7 +22,10 @@ Item = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class EventStore:
-    """Writes events, conflicts and quarantined messages, each at most once. Raises botocore's ClientError."""
+    """Writes events, conflicts and quarantined messages, each at most once, and when keys were last used.
+
+    Raises botocore's ClientError.
+    """
 
     client: "DynamoDBClient"
     table_name: str
@@ -30,20 +33,54 @@ class EventStore:
 
     def put_event(self, event: Event, now: float) -> Outcome:
         """Stores the event unless its id is there already: with the same body it is a duplicate, else a conflict."""
-        key = {"pk": {"S": f"event#{event.source}#{event.id}"}, "sk": {"S": "event"}}
-        item = key | self._event_item(event, Outcome.STORED, now)
-        existing = self._put_new(item, now)
-        if existing is None:
-            return Outcome.STORED
-        if existing["body_sha256"] == item["body_sha256"]:
+        outcome, _ = self._put_event(event, now)
+        return outcome
+
+    def put_event_once_per_body(self, event: Event, now: float) -> Outcome:
+        """As `put_event`, but an event whose body first came under another id is a duplicate as well.
+
+        The body's marker is written before the event and names it. So a failure between the two loses nothing: the
+        message comes back, finds its own marker, and goes on. A conflict gives its marker back: a body that came under
+        an id of another event must not stand in the way of its own.
+        """
+        key = {"pk": {"S": f"body#{event.source}#{event.content_digest}"}, "sk": {"S": "body"}}
+        marker = key | _texts(event_id=event.id)
+        existing = self._put_new(marker | self._expiry(now), now)
+        if existing is not None and existing["event_id"]["S"] != event.id:
             return Outcome.DUPLICATE
-        return self._put_conflict(event, now)
+        outcome, has_the_id = self._put_event(event, now)
+        if not has_the_id:
+            past = {"expires_at": {"N": str(int(now) - 1)}}
+            self._put_if("event_id = :own", {":own": marker["event_id"]}, marker | past)
+        return outcome
+
+    def put_key_use(self, source: str, key_id: str, used_at_ms: int) -> int:
+        """Keeps that the key was used then, unless it was later, too. Returns the latest use that is kept.
+
+        Kept without an end: keys are few, and a key that is not used for a retention time must not look like one
+        that never was.
+        """
+        item = key_use(source, key_id) | {"last_used_at_ms": {"N": str(used_at_ms)}}
+        condition = "attribute_not_exists(pk) OR last_used_at_ms < :used"
+        later = self._put_if(condition, {":used": item["last_used_at_ms"]}, item)
+        return used_at_ms if later is None else int(later["last_used_at_ms"]["N"])
 
     def put_quarantined(self, message: Quarantined, now: float) -> None:
         """Keeps the message. Its own id is the key: a redelivery of the same message takes the place of the first."""
         key = {"pk": {"S": f"quarantine#{message.source}#{message.message_id}"}, "sk": {"S": "quarantine"}}
         item = key | self._common_item(message, Outcome.QUARANTINED, now) | {"reason": {"S": message.reason.value}}
         self.client.put_item(TableName=self.table_name, Item=item)
+
+    def _put_event(self, event: Event, now: float) -> tuple[Outcome, bool]:
+        """The outcome, and whether the event of this id is the one with this body."""
+        key = {"pk": {"S": f"event#{event.source}#{event.id}"}, "sk": {"S": "event"}}
+        item = key | self._event_item(event, Outcome.STORED, now)
+        existing = self._put_new(item, now)
+        if existing is None:
+            return Outcome.STORED, True
+        if existing["body_sha256"] == item["body_sha256"]:
+            return Outcome.DUPLICATE, True
+        return self._put_conflict(event, now), False
 
     def _put_conflict(self, event: Event, now: float) -> Outcome:
         item = self._event_item(event, Outcome.CONFLICT, now)
@@ -57,12 +94,15 @@ class EventStore:
         An item past its time may stay readable for days until DynamoDB deletes it, so its place counts as free:
         https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
         """
+        return self._put_if("attribute_not_exists(pk) OR expires_at < :now", {":now": {"N": str(int(now))}}, item)
+
+    def _put_if(self, condition: str, values: Item, item: Item) -> Mapping[str, Any] | None:
         try:
             self.client.put_item(
                 TableName=self.table_name,
                 Item=item,
-                ConditionExpression="attribute_not_exists(pk) OR expires_at < :now",
-                ExpressionAttributeValues={":now": {"N": str(int(now))}},
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self.client.exceptions.ConditionalCheckFailedException as error:
@@ -72,7 +112,7 @@ class EventStore:
 
     def _event_item(self, event: Event, outcome: Outcome, now: float) -> Item:
         return self._common_item(event, outcome, now) | _texts(
-            event_id=event.id, event_type=event.type, key_id=event.key_id
+            event_id=event.id, sender_id=event.sender_id, event_type=event.type, key_id=event.key_id
         )
 
     def _common_item(self, message: Event | Quarantined, outcome: Outcome, now: float) -> Item:
@@ -87,13 +127,20 @@ class EventStore:
             message_id=message.message_id,
             body_sha256=digest,
         )
-        item |= {
+        item |= self._expiry(now) | {
             "received_at_ms": {"N": str(message.received_at_ms)},
             "stored_at_ms": {"N": str(int(now * 1000))},
-            "expires_at": {"N": str(int(now) + self.retention_days * SECONDS_PER_DAY)},
             "body_bytes": {"N": str(len(message.body))},
         }
         return item | _body(message.body, _size(item))
+
+    def _expiry(self, now: float) -> Item:
+        return {"expires_at": {"N": str(int(now) + self.retention_days * SECONDS_PER_DAY)}}
+
+
+def key_use(source: str, key_id: str) -> Item:
+    """The key of the item with a key's last use."""
+    return {"pk": {"S": f"key#{source}#{key_id}"}, "sk": {"S": "key"}}
 
 
 def stored_body(item: Mapping[str, Any]) -> bytes:

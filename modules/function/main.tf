@@ -1,5 +1,5 @@
 locals {
-  package_file = "${path.module}/../../build/${var.package}.zip"
+  package_file = "${path.module}/../../build/${var.package}${var.needs_cryptography ? "-cryptography" : ""}.zip"
 }
 
 # Made before the function: a group that Lambda makes by itself keeps its lines for ever.
@@ -70,7 +70,7 @@ resource "aws_lambda_function" "this" {
   source_code_hash = filebase64sha256(local.package_file)
   handler          = "${var.package}.handler.handle"
   runtime          = "python3.13"
-  architectures    = ["arm64"]
+  architectures    = ["arm64"] # both are also in scripts/build.sh, which compiles for them
   timeout          = var.timeout_seconds
   memory_size      = var.memory_mb
 

@@ -18,6 +18,18 @@ variable "package" {
   }
 }
 
+variable "needs_cryptography" {
+  description = "Whether the code runs with the package cryptography, from build/<package>-cryptography.zip. Its handler is the same."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = var.needs_cryptography ? fileexists("${path.module}/../../build/${var.package}-cryptography.zip") : true
+    error_message = "build/${var.package}-cryptography.zip is not there, which ${var.name} needs for a sender that signs with a private key. Run scripts/build.sh --with-cryptography."
+  }
+}
+
 variable "description" {
   description = "What the function does, in a few words for the console."
   type        = string

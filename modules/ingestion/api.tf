@@ -30,7 +30,7 @@ resource "aws_api_gateway_rest_api_policy" "this" {
           Effect    = "Deny"
           Principal = "*"
           Action    = "execute-api:Invoke"
-          Resource  = "${aws_api_gateway_rest_api.this.execution_arn}/*/POST/webhooks/${key}"
+          Resource  = "${aws_api_gateway_rest_api.this.execution_arn}/*/*/webhooks/${key}"
           Condition = { NotIpAddress = { "aws:SourceIp" = source.allowed_cidrs } }
         } if length(source.allowed_cidrs) > 0
       ],

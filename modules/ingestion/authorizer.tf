@@ -8,6 +8,7 @@ locals {
       { scheme = jsondecode(source.scheme_json) },
       source.content_types == local.default_content_types ? {} : { content_types = source.content_types },
       source.tolerance_seconds == local.default_tolerance_seconds ? {} : { tolerance_seconds = source.tolerance_seconds },
+      source.signed_url == null ? {} : { signed_url = source.signed_url },
     )
   }))
 
@@ -41,7 +42,7 @@ module "authorizer" {
   }
 
   statements = [
-    for arns in [values(var.token_secret_arns)] : {
+    for arns in [[for key, source in var.sources : var.edge_secret_arns[key] if source.verified_at_edge]] : {
       actions   = ["secretsmanager:GetSecretValue"]
       resources = arns
     } if length(arns) > 0

@@ -1,14 +1,31 @@
 locals {
-  request_template = file("${path.module}/templates/send_message.vtl")
+  # A source's POST writes into its queue, or where it has a handshake, invokes its function. Either way it is one integration of one
+  # type under one role, so that switching changes it in place: type or credentials can't be, and of two integrations of one method
+  # that are made and destroyed in any order none may be left.
+  backends = {
+    for key, source in var.sources : key => source.handshake ? {
+      uri                = module.handshake[key].invoke_arn
+      request_parameters = tomap({})
+      request_template   = file("${path.module}/templates/handshake_request.vtl")
+      accepted_template  = local.handshake_reply_template
+      too_large_template = local.handshake_reply_template
+      failed_template    = local.handshake_reply_template
+      } : {
+      uri                = "arn:${data.aws_partition.current.partition}:apigateway:${local.region}:sqs:path/${local.account}/${aws_sqs_queue.this[key].name}"
+      request_parameters = tomap({ "integration.request.header.Content-Type" = "'application/x-www-form-urlencoded'" })
+      request_template   = file("${path.module}/templates/send_message.vtl")
+      accepted_template  = "#set($context.responseOverride.status = ${source.success_status})\n${file("${path.module}/templates/accepted.vtl")}"
+      too_large_template = file("${path.module}/templates/too_large.vtl")
+      failed_template    = file("${path.module}/templates/failed.vtl")
+    }
+  }
 
-  accepted_template  = file("${path.module}/templates/accepted.vtl")
-  too_large_template = file("${path.module}/templates/too_large.vtl")
-  failed_template    = file("${path.module}/templates/failed.vtl")
+  handshake_reply_template = file("${path.module}/templates/handshake_reply.vtl")
 }
 
 resource "aws_iam_role" "gateway" {
   name        = "${var.name}-gateway"
-  description = "Role with which API Gateway puts webhooks into the queues of ${var.name}"
+  description = "Role with which API Gateway puts webhooks into the queues of ${var.name}, or invokes the functions before them"
 
   assume_role_policy = jsonencode({
     Version = "2012-10-17"
@@ -20,6 +37,8 @@ resource "aws_iam_role" "gateway" {
   })
 }
 
+# All queues, of sources with a handshake too: with the permission changing beside the integration, webhooks would be a 503 for as long
+# as IAM takes to know, each time that a handshake is switched.
 resource "aws_iam_role_policy" "gateway" {
   name = "send"
   role = aws_iam_role.gateway.id
@@ -34,35 +53,41 @@ resource "aws_iam_role_policy" "gateway" {
   })
 }
 
-resource "aws_api_gateway_integration" "sqs" {
-  for_each = var.sources
+# One that was made anew under another name would be overwritten by its successor, and then deleted with it.
+moved {
+  from = aws_api_gateway_integration.sqs
+  to   = aws_api_gateway_integration.post
+}
+
+resource "aws_api_gateway_integration" "post" {
+  for_each = local.backends
 
   rest_api_id             = aws_api_gateway_rest_api.this.id
   resource_id             = aws_api_gateway_resource.source[each.key].id
   http_method             = aws_api_gateway_method.post[each.key].http_method
   type                    = "AWS"
   integration_http_method = "POST"
-  uri                     = "arn:${data.aws_partition.current.partition}:apigateway:${local.region}:sqs:path/${local.account}/${aws_sqs_queue.this[each.key].name}"
+  uri                     = each.value.uri
   credentials             = aws_iam_role.gateway.arn
   content_handling        = "CONVERT_TO_TEXT"
+  request_parameters      = each.value.request_parameters
 
   # Anything else would hand the sender's body to SQS as a call of its own, under our role.
   passthrough_behavior = "NEVER"
 
-  request_parameters = {
-    "integration.request.header.Content-Type" = "'application/x-www-form-urlencoded'"
-  }
-
-  request_templates = { for type in each.value.content_types : type => local.request_template }
+  request_templates = { for type in var.sources[each.key].content_types : type => each.value.request_template }
 }
 
 # SQS's answers, by status code. Only 2xx, which SQS gives when it has stored the message, becomes a 2xx; whatever else comes,
 # also a status that nobody has thought of, meets the one without a pattern. CONVERT_TO_TEXT on each, or a sender whose Accept is a
 # binary type gets its answer base64-decoded. The source's own success status is the template's work: as `status_code`, which can't
 # be changed in place, another one would be created before the old is destroyed, and API Gateway refuses two with one pattern.
+#
+# Of a function, patterns are matched with the text of its error, and success takes the one without: hence the same template on
+# each, which takes the status from what the function answered and from nothing else.
 
 resource "aws_api_gateway_method_response" "accepted" {
-  for_each = var.sources
+  for_each = local.backends
 
   rest_api_id = aws_api_gateway_rest_api.this.id
   resource_id = aws_api_gateway_resource.source[each.key].id
@@ -71,22 +96,20 @@ resource "aws_api_gateway_method_response" "accepted" {
 }
 
 resource "aws_api_gateway_integration_response" "accepted" {
-  for_each = var.sources
+  for_each = local.backends
 
   rest_api_id       = aws_api_gateway_rest_api.this.id
   resource_id       = aws_api_gateway_resource.source[each.key].id
-  http_method       = aws_api_gateway_integration.sqs[each.key].http_method
+  http_method       = aws_api_gateway_integration.post[each.key].http_method
   status_code       = aws_api_gateway_method_response.accepted[each.key].status_code
   selection_pattern = "2\\d\\d"
   content_handling  = "CONVERT_TO_TEXT"
 
-  response_templates = {
-    "application/json" = "#set($context.responseOverride.status = ${each.value.success_status})\n${local.accepted_template}"
-  }
+  response_templates = { "application/json" = each.value.accepted_template }
 }
 
 resource "aws_api_gateway_method_response" "too_large" {
-  for_each = var.sources
+  for_each = local.backends
 
   rest_api_id = aws_api_gateway_rest_api.this.id
   resource_id = aws_api_gateway_resource.source[each.key].id
@@ -95,19 +118,19 @@ resource "aws_api_gateway_method_response" "too_large" {
 }
 
 resource "aws_api_gateway_integration_response" "too_large" {
-  for_each = var.sources
+  for_each = local.backends
 
   rest_api_id        = aws_api_gateway_rest_api.this.id
   resource_id        = aws_api_gateway_resource.source[each.key].id
-  http_method        = aws_api_gateway_integration.sqs[each.key].http_method
+  http_method        = aws_api_gateway_integration.post[each.key].http_method
   status_code        = aws_api_gateway_method_response.too_large[each.key].status_code
   selection_pattern  = "413"
   content_handling   = "CONVERT_TO_TEXT"
-  response_templates = { "application/json" = local.too_large_template }
+  response_templates = { "application/json" = each.value.too_large_template }
 }
 
 resource "aws_api_gateway_method_response" "failed" {
-  for_each = var.sources
+  for_each = local.backends
 
   rest_api_id = aws_api_gateway_rest_api.this.id
   resource_id = aws_api_gateway_resource.source[each.key].id
@@ -116,12 +139,12 @@ resource "aws_api_gateway_method_response" "failed" {
 }
 
 resource "aws_api_gateway_integration_response" "failed" {
-  for_each = var.sources
+  for_each = local.backends
 
   rest_api_id        = aws_api_gateway_rest_api.this.id
   resource_id        = aws_api_gateway_resource.source[each.key].id
-  http_method        = aws_api_gateway_integration.sqs[each.key].http_method
+  http_method        = aws_api_gateway_integration.post[each.key].http_method
   status_code        = aws_api_gateway_method_response.failed[each.key].status_code
   content_handling   = "CONVERT_TO_TEXT"
-  response_templates = { "application/json" = local.failed_template }
+  response_templates = { "application/json" = each.value.failed_template }
 }

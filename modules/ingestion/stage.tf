@@ -4,7 +4,7 @@
 # it stays deployed until the next one (docs/runbook.md, "Removing a source").
 resource "aws_api_gateway_deployment" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
-  description = "POST /webhooks/<source> of ${var.name}"
+  description = "The routes of ${var.name}"
 
   triggers = {
     definition = sha256(jsonencode([
@@ -17,9 +17,12 @@ resource "aws_api_gateway_deployment" "this" {
   depends_on = [
     aws_api_gateway_gateway_response.this,
     aws_api_gateway_integration_response.accepted,
+    aws_api_gateway_integration_response.answered,
     aws_api_gateway_integration_response.failed,
+    aws_api_gateway_integration_response.refused,
     aws_api_gateway_integration_response.too_large,
     aws_api_gateway_rest_api_policy.this,
+    aws_iam_role_policy.invoke,
   ]
 
   lifecycle {
@@ -28,7 +31,7 @@ resource "aws_api_gateway_deployment" "this" {
     replace_triggered_by = [
       aws_api_gateway_authorizer.this,
       aws_api_gateway_gateway_response.this,
-      aws_api_gateway_integration.sqs,
+      aws_api_gateway_integration.post,
       aws_api_gateway_integration_response.accepted,
       aws_api_gateway_integration_response.failed,
       aws_api_gateway_integration_response.too_large,
@@ -39,8 +42,23 @@ resource "aws_api_gateway_deployment" "this" {
       aws_api_gateway_resource.source,
       aws_api_gateway_resource.webhooks,
       aws_api_gateway_rest_api_policy.this,
+      terraform_data.some_routes,
     ]
   }
+}
+
+# What not every source has: `replace_triggered_by` takes no resource that may be without an instance.
+resource "terraform_data" "some_routes" {
+  input = [
+    for made in [
+      aws_api_gateway_integration.challenge,
+      aws_api_gateway_integration_response.answered,
+      aws_api_gateway_integration_response.refused,
+      aws_api_gateway_method.get,
+      aws_api_gateway_method_response.answered,
+      aws_api_gateway_method_response.refused,
+    ] : values(made)[*].id
+  ]
 }
 
 resource "aws_cloudwatch_log_group" "access" {
@@ -94,5 +112,21 @@ resource "aws_api_gateway_method_settings" "post" {
     data_trace_enabled     = false # it writes bodies and signatures into the log
     throttling_rate_limit  = each.value.rate_per_second
     throttling_burst_limit = each.value.burst
+  }
+}
+
+resource "aws_api_gateway_method_settings" "get" {
+  for_each = local.challenges
+
+  rest_api_id = aws_api_gateway_rest_api.this.id
+  stage_name  = aws_api_gateway_stage.this.stage_name
+  method_path = "~1webhooks~1${each.key}/${aws_api_gateway_method.get[each.key].http_method}"
+
+  settings {
+    metrics_enabled        = true
+    logging_level          = "OFF"
+    data_trace_enabled     = false
+    throttling_rate_limit  = var.sources[each.key].rate_per_second
+    throttling_burst_limit = var.sources[each.key].burst
   }
 }

@@ -7,7 +7,12 @@ variable "sources" {
   description = <<-EOT
     The senders, by name. Each gets POST /webhooks/<name>, a queue and a dead-letter queue:
     - scheme_json: how it signs, as JSON text: a preset's name or a custom scheme's object
-    - signature_header: header that carries the signature or token; null for a source that does not sign
+    - signature_header: header that carries the signature or token; null where there is not exactly one
+    - verified_at_edge: whether the authorizer verifies the signature, for which it reads the source's secret
+    - signed_url: URL that the sender was given, where it is not the one that API Gateway sees
+    - scheme_handshake: how the sender makes sure of its URL; "meta" and "okta" do so with a GET, which is answered here
+    - verify_token: what a GET of form "meta" must know
+    - handshake: whether a function before the queue answers challenges that the sender POSTs; it reads the source's secret
     - content_types: exact media types that are let in
     - tolerance_seconds: how far a signed timestamp may be from now
     - success_status: what the sender is answered when its webhook is kept, 200 or 202
@@ -20,6 +25,11 @@ variable "sources" {
   type = map(object({
     scheme_json                = string
     signature_header           = optional(string)
+    verified_at_edge           = optional(bool, false)
+    signed_url                 = optional(string)
+    scheme_handshake           = optional(string)
+    verify_token               = optional(string)
+    handshake                  = optional(bool, false)
     content_types              = list(string)
     tolerance_seconds          = number
     success_status             = number
@@ -102,8 +112,8 @@ variable "secret_prefix" {
   type        = string
 }
 
-variable "token_secret_arns" {
-  description = "ARNs of the secrets that the authorizer itself compares, by source: those of static tokens, which need no body."
+variable "edge_secret_arns" {
+  description = "ARNs of the secrets that are read before the queue, by source: of those verified at the edge, and of those with a handshake."
   type        = map(string)
 }
 

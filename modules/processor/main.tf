@@ -1,8 +1,14 @@
+locals {
+  # As lambdas/processor/batch.py has it.
+  reserved_seconds = var.deduplicate_by == "both" ? 16 : 8
+}
+
 module "function" {
   source = "../function"
 
   name               = var.name
   package            = "processor"
+  needs_cryptography = var.needs_cryptography
   description        = "Verifies and stores the webhooks of ${var.source_name}"
   timeout_seconds    = var.timeout_seconds
   memory_mb          = var.memory_mb
@@ -16,6 +22,7 @@ module "function" {
     TABLE_NAME           = var.table.name
     EVENT_RETENTION_DAYS = var.event_retention_days
     METRICS_NAMESPACE    = var.metrics_namespace
+    DEDUPLICATE_BY       = var.deduplicate_by
   }
 
   statements = concat(

@@ -13,6 +13,13 @@ variable "scheme_json" {
   type        = string
 }
 
+variable "needs_cryptography" {
+  description = "Whether the scheme verifies with a public key, for which the zip must hold the package cryptography."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "tolerance_seconds" {
   description = "How far a signed timestamp may be from the time of receipt, in seconds."
   type        = number
@@ -50,6 +57,18 @@ variable "event_retention_days" {
   }
 }
 
+variable "deduplicate_by" {
+  description = "What makes two webhooks the same event: \"id\" (the sender's), \"body\" (its exact bytes), or \"both\", either of them."
+  type        = string
+  default     = "id"
+  nullable    = false
+
+  validation {
+    condition     = contains(["id", "body", "both"], var.deduplicate_by)
+    error_message = "deduplicate_by of ${var.source_name} is \"${var.deduplicate_by}\": set it to \"id\", or for a sender that gives a retry another id to \"body\" or \"both\"."
+  }
+}
+
 variable "max_concurrency" {
   description = "The most processors of this lane at once, 2 to 1,000: what the backend sees at the worst."
   type        = number
@@ -74,11 +93,12 @@ variable "batch_size" {
     error_message = "batch_size of ${var.source_name} is ${var.batch_size} without a window: set batch_window_seconds to at least 1, or batch_size to 10 or less."
   }
 
-  # The processor begins no record in its last 8 s, and 50 ms for each is plenty. What a batch does not get to comes back, and
-  # has used one of its receives: in batches that never end in time good webhooks run out of them.
+  # The processor begins no record in its last 8 s, or 16 s where bodies have markers, and 50 ms for each is plenty.
+  # What a batch does not get to comes back, and has used one of its receives: in batches that never end in time good webhooks
+  # run out of them.
   validation {
-    condition     = var.batch_size <= 20 * (var.timeout_seconds - 8)
-    error_message = "batch_size of ${var.source_name} is ${var.batch_size}, more than is sure to be done within timeout_seconds of ${var.timeout_seconds}: set timeout_seconds to at least ${ceil(var.batch_size / 20) + 8}, or batch_size to at most ${max(1, 20 * (var.timeout_seconds - 8))}."
+    condition     = var.batch_size <= 20 * (var.timeout_seconds - local.reserved_seconds)
+    error_message = "batch_size of ${var.source_name} is ${var.batch_size}, more than is sure to be done within timeout_seconds of ${var.timeout_seconds}: set timeout_seconds to at least ${ceil(var.batch_size / 20) + local.reserved_seconds}, or batch_size to at most ${max(1, 20 * (var.timeout_seconds - local.reserved_seconds))}."
   }
 }
 

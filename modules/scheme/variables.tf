@@ -36,6 +36,56 @@ variable "insecure" {
   }
 }
 
+variable "signed_url" {
+  description = "The URL that the sender was given, where it is not the one that API Gateway sees. Null for that one."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.signed_url == null ? true : local.signs_url
+    error_message = "Source ${var.source_name} has a signed_url, which would have no effect, as its scheme does not sign the URL: remove it."
+  }
+
+  validation {
+    condition     = var.signed_url == null ? true : can(regex("^https://[A-Za-z0-9.-]+(:[0-9]+)?/[!-\"$-~]*$", var.signed_url))
+    error_message = "Source ${var.source_name} has signed_url \"${var.signed_url == null ? "" : var.signed_url}\": write it as the sender has it, https://host/path and possibly a query string, without a fragment or blanks."
+  }
+}
+
+variable "verify_token" {
+  description = "What the sender must know to have its URL confirmed, as Meta's do. Null for every other."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = local.handshake == "meta" ? var.verify_token != null : true
+    error_message = "Source ${var.source_name} is refused by its sender without a verify_token: add one of 16 to 128 letters, digits, - and _, and give the sender the same."
+  }
+
+  validation {
+    condition     = var.verify_token == null ? true : local.handshake == "meta"
+    error_message = "Source ${var.source_name} has a verify_token, which its sender never asks for: remove it."
+  }
+
+  # It becomes a part of a mapping template.
+  validation {
+    condition     = var.verify_token == null ? true : can(regex("^[A-Za-z0-9_-]{16,128}$", var.verify_token))
+    error_message = "Source ${var.source_name} has a verify_token that is easily guessed or has other characters than letters, digits, - and _: make one of 16 to 128 of these."
+  }
+}
+
+variable "handshake" {
+  description = "Whether a function stands before the queue, to answer challenges that the sender POSTs to its URL."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = var.handshake ? local.handshake == "slack" || local.handshake == "zoom" : true
+    error_message = "Source ${var.source_name} has handshake = true, but its sender POSTs no challenge that wants a computed answer: remove it. It is for ${join(" and ", [for name, scheme in local.presets : name if contains(["slack", "zoom"], lookup(scheme, "handshake", ""))])}."
+  }
+}
+
 variable "custom_scheme" {
   description = <<-EOT
     How a sender without a preset signs. Null for a preset.
@@ -43,9 +93,9 @@ variable "custom_scheme" {
     - digest: "sha256" (default), "sha1" or "sha512"
     - key_encoding: how the secret is written: "utf8" (default), "base64", "hex" or "base64-after-whsec_"
     - signature: its header; the prefix of a signature that counts; the separator of several, ",", ";" or " "; its encoding, "hex" (default) or "base64"
-    - timestamp: when it signed: in a header, or an item of the signature header that begins with prefix; unit "seconds" (default) or "milliseconds"
-    - signed: what is signed, of {id}, {timestamp} and {body}; the body alone by default
-    - id, type: where the event's are: a header, or a JSON pointer into the body
+    - timestamp: when it signed: in a header, an item of the signature header that begins with prefix, or at a JSON pointer into the body; unit "seconds" (default), "milliseconds" or "iso8601"
+    - signed: what is signed, of {id}, {timestamp}, {method}, {url} and {body}; the body alone by default
+    - id, type: where the event's are: a header, a JSON pointer into the body, or a field of a form
   EOT
   type = object({
     kind         = string
@@ -58,18 +108,21 @@ variable "custom_scheme" {
       encoding  = optional(string)
     })
     timestamp = optional(object({
-      header = optional(string)
-      prefix = optional(string)
-      unit   = optional(string)
+      header  = optional(string)
+      prefix  = optional(string)
+      pointer = optional(string)
+      unit    = optional(string)
     }))
     signed = optional(string)
     id = optional(object({
       header  = optional(string)
       pointer = optional(string)
+      form    = optional(string)
     }))
     type = optional(object({
       header  = optional(string)
       pointer = optional(string)
+      form    = optional(string)
     }))
   })
   default = null
@@ -109,13 +162,13 @@ variable "custom_scheme" {
   }
 
   validation {
-    condition     = alltrue([for timestamp in var.custom_scheme[*].timestamp : (timestamp.header == null) != (timestamp.prefix == null) if timestamp != null])
-    error_message = "The custom scheme of ${var.source_name} must say where its timestamp is in one way: timestamp.header for a header of its own, or timestamp.prefix for an item of the signature header."
+    condition     = alltrue([for timestamp in var.custom_scheme[*].timestamp : length(compact([timestamp.header, timestamp.prefix, timestamp.pointer])) == 1 if timestamp != null])
+    error_message = "The custom scheme of ${var.source_name} must say where its timestamp is in one way: timestamp.header for a header of its own, timestamp.prefix for an item of the signature header, or timestamp.pointer for a place in the JSON body."
   }
 
   validation {
-    condition     = alltrue([for timestamp in var.custom_scheme[*].timestamp : contains(["seconds", "milliseconds"], timestamp.unit) if timestamp == null ? false : timestamp.unit != null])
-    error_message = "The custom scheme of ${var.source_name} has an unknown timestamp.unit: set it to \"seconds\" or \"milliseconds\"."
+    condition     = alltrue([for timestamp in var.custom_scheme[*].timestamp : contains(["seconds", "milliseconds", "iso8601"], timestamp.unit) if timestamp == null ? false : timestamp.unit != null])
+    error_message = "The custom scheme of ${var.source_name} has an unknown timestamp.unit: set it to \"seconds\", \"milliseconds\" or \"iso8601\"."
   }
 
   validation {
@@ -124,12 +177,12 @@ variable "custom_scheme" {
   }
 
   validation {
-    condition     = alltrue([for place in flatten([for scheme in var.custom_scheme[*] : [scheme.id[*], scheme.type[*]]]) : (place.header == null) != (place.pointer == null)])
-    error_message = "The custom scheme of ${var.source_name} must say where id and type are in one way each: header, or pointer for a place in the JSON body."
+    condition     = alltrue([for place in flatten([for scheme in var.custom_scheme[*] : [scheme.id[*], scheme.type[*]]]) : length(compact([place.header, place.pointer, place.form])) == 1])
+    error_message = "The custom scheme of ${var.source_name} must say where id and type are in one way each: header, pointer for a place in the JSON body, or form for a field of a form."
   }
 
   validation {
-    condition     = alltrue([for place in flatten([for scheme in var.custom_scheme[*] : [scheme.id[*], scheme.type[*]]]) : startswith(place.pointer, "/") if place.pointer != null])
+    condition     = alltrue([for place in flatten([for scheme in var.custom_scheme[*] : [scheme.timestamp[*], scheme.id[*], scheme.type[*]]]) : startswith(place.pointer, "/") if place.pointer != null])
     error_message = "The custom scheme of ${var.source_name} has a pointer that is no JSON pointer: begin it with /, as in \"/event/id\"."
   }
 
@@ -139,17 +192,23 @@ variable "custom_scheme" {
   }
 
   validation {
-    condition     = alltrue([for scheme in var.custom_scheme[*] : length(setsubtract(regexall("\\{[a-z_]+\\}", scheme.signed), ["{id}", "{timestamp}", "{body}"])) == 0 if scheme.signed != null])
-    error_message = "The custom scheme of ${var.source_name} has a placeholder in signed that is not known: use {id}, {timestamp} and {body}."
+    condition     = alltrue([for scheme in var.custom_scheme[*] : length(setsubtract(regexall("\\{(?:\\w*|/[^{}]*)\\}", scheme.signed), ["{id}", "{timestamp}", "{method}", "{url}", "{body}"])) == 0 if scheme.signed != null])
+    error_message = "The custom scheme of ${var.source_name} has a placeholder in signed that is not known: use {id}, {timestamp}, {method}, {url} and {body}."
+  }
+
+  validation {
+    condition     = alltrue([for scheme in var.custom_scheme[*] : !can(regex("\\{id\\}(\\{|$)", scheme.signed)) if scheme.signed != null])
+    error_message = "The custom scheme of ${var.source_name} signs {id} without a text after it, so that its end could be taken for what follows: sign as the sender does, which must set it off, as in {id}.{body}."
   }
 
   validation {
     condition     = alltrue([for scheme in var.custom_scheme[*] : scheme.timestamp != null if scheme.signed == null ? false : strcontains(scheme.signed, "{timestamp}")])
-    error_message = "The custom scheme of ${var.source_name} signs {timestamp} without saying where it is: add timestamp = { header = \"...\" }, or { prefix = \"...\" } for an item of the signature header."
+    error_message = "The custom scheme of ${var.source_name} signs {timestamp} without saying where it is: add timestamp = { header = \"...\" }, { prefix = \"...\" } for an item of the signature header, or { pointer = \"...\" } for a place in the JSON body."
   }
 
+  # One in the body is signed with it.
   validation {
-    condition     = alltrue([for scheme in var.custom_scheme[*] : scheme.signed == null ? false : strcontains(scheme.signed, "{timestamp}") if scheme.kind == "hmac" && scheme.timestamp != null])
+    condition     = alltrue([for scheme in var.custom_scheme[*] : scheme.signed == null ? false : strcontains(scheme.signed, "{timestamp}") if scheme.kind != "hmac" || scheme.timestamp == null ? false : scheme.timestamp.pointer == null])
     error_message = "The custom scheme of ${var.source_name} has a timestamp that is not signed, which proves nothing: write {timestamp} into signed where the sender puts it, or leave timestamp out."
   }
 

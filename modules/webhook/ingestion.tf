@@ -11,9 +11,13 @@ module "ingestion" {
     for key, source in var.sources : key => merge(source, {
       scheme_json      = module.scheme[key].json
       signature_header = module.scheme[key].signature_header
+      verified_at_edge = module.scheme[key].verified_at_edge
+      scheme_handshake = module.scheme[key].handshake
     })
   }
 
-  # A token needs no body, so the authorizer compares it; other secrets are for their lane alone.
-  token_secret_arns = { for key, scheme in module.scheme : key => aws_secretsmanager_secret.this[key].arn if scheme.kind == "token" }
+  # Of what the authorizer can verify without a body, and of what must be answered at once; other secrets are for their lane alone.
+  edge_secret_arns = {
+    for key, scheme in module.scheme : key => aws_secretsmanager_secret.this[key].arn if scheme.verified_at_edge || var.sources[key].handshake
+  }
 }

@@ -19,10 +19,11 @@ output "table_name" {
 }
 
 output "sources" {
-  description = "Each source's URL, scheme (one of the two is null), secret to set (null when unsigned), queues and function."
+  description = "Each source's URL (and the one it signs, if another was given), scheme (one of the two is null), secret to set (null when unsigned), queues and function."
   value = {
     for key, source in var.sources : key => {
       url                   = "${module.ingestion.endpoint}/webhooks/${key}"
+      signed_url            = source.signed_url
       scheme                = source.scheme
       custom_scheme_json    = source.custom_scheme == null ? null : module.scheme[key].json
       secret_name           = module.scheme[key].kind == "unsigned" ? null : aws_secretsmanager_secret.this[key].name

@@ -5,11 +5,13 @@ module "processor" {
   name                 = "${var.name}-${each.key}"
   source_name          = each.key
   scheme_json          = module.scheme[each.key].json
+  needs_cryptography   = module.scheme[each.key].needs_cryptography
   tolerance_seconds    = each.value.tolerance_seconds
   secret               = module.scheme[each.key].kind == "unsigned" ? null : aws_secretsmanager_secret.this[each.key]
   queue_arn            = module.ingestion.queues[each.key].arn
   table                = { name = module.store.table_name, arn = module.store.table_arn }
   event_retention_days = each.value.event_retention_days
+  deduplicate_by       = each.value.deduplicate_by
   max_concurrency      = each.value.max_concurrency
   batch_size           = each.value.batch_size
   batch_window_seconds = each.value.batch_window_seconds

@@ -6,4 +6,7 @@ module "scheme" {
   scheme        = each.value.scheme
   custom_scheme = each.value.custom_scheme
   insecure      = each.value.insecure
+  signed_url    = each.value.signed_url
+  verify_token  = each.value.verify_token
+  handshake     = each.value.handshake
 }

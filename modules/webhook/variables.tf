@@ -17,9 +17,12 @@ variable "sources" {
         - digest: "sha256" (default), "sha1" or "sha512"
         - key_encoding: how the secret is written: "utf8" (default), "base64", "hex" or "base64-after-whsec_"
         - signature: its header; the prefix of a signature that counts; the separator of several, ",", ";" or " "; its encoding, "hex" (default) or "base64"
-        - timestamp: when it signed: in a header, or an item of the signature header that begins with prefix; unit "seconds" (default) or "milliseconds"
-        - signed: what is signed, of {id}, {timestamp} and {body}; the body alone by default
-        - id, type: where the event's are: a header, or a JSON pointer into the body
+        - timestamp: when it signed: in a header, an item of the signature header that begins with prefix, or at a JSON pointer into the body; unit "seconds" (default), "milliseconds" or "iso8601"
+        - signed: what is signed, of {id}, {timestamp}, {method}, {url} and {body}; the body alone by default
+        - id, type: where the event's are: a header, a JSON pointer into the body, or a field of a form
+    - signed_url: for a scheme that signs the URL: the one that the sender was given, where API Gateway sees another
+    - verify_token: for scheme "meta": what Meta is given with the URL, 16 to 128 letters, digits, - and _
+    - handshake: true for a scheme whose sender POSTs challenges to the URL, such as "slack" and "zoom": a function before the queue answers them
     - insecure: true for scheme "unsigned" and only there: whoever knows the URL can send
     - content_types: exact media types that are let in
     - tolerance_seconds: how far a signed timestamp may be from the time of receipt
@@ -32,6 +35,7 @@ variable "sources" {
     - max_receive_count: attempts before a webhook goes to the dead-letter queue
     - retention_days, dead_letter_retention_days: how long the queues keep a webhook, 1 to 14
     - event_retention_days: how long the table keeps an event
+    - deduplicate_by: what makes two webhooks the same event: "id" (the sender's), "body" (its exact bytes), or "both", either of them
     - paused: true stops processing; webhooks are accepted and wait
   EOT
   type = map(object({
@@ -47,20 +51,26 @@ variable "sources" {
         encoding  = optional(string)
       })
       timestamp = optional(object({
-        header = optional(string)
-        prefix = optional(string)
-        unit   = optional(string)
+        header  = optional(string)
+        prefix  = optional(string)
+        pointer = optional(string)
+        unit    = optional(string)
       }))
       signed = optional(string)
       id = optional(object({
         header  = optional(string)
         pointer = optional(string)
+        form    = optional(string)
       }))
       type = optional(object({
         header  = optional(string)
         pointer = optional(string)
+        form    = optional(string)
       }))
     }))
+    signed_url                 = optional(string)
+    verify_token               = optional(string)
+    handshake                  = optional(bool, false)
     insecure                   = optional(bool, false)
     content_types              = optional(list(string), ["application/json", "application/x-www-form-urlencoded"])
     tolerance_seconds          = optional(number, 300)
@@ -77,6 +87,7 @@ variable "sources" {
     retention_days             = optional(number, 4)
     dead_letter_retention_days = optional(number, 14)
     event_retention_days       = optional(number, 30)
+    deduplicate_by             = optional(string, "id")
     paused                     = optional(bool, false)
   }))
   nullable = false
@@ -94,8 +105,8 @@ variable "sources" {
 
   # Functions, roles and queues are named after their source, beside those of the pipeline itself.
   validation {
-    condition     = !anytrue([for key in keys(var.sources) : contains(["authorizer", "gateway", "gateway-log"], key) || endswith(key, "-dead-letter")])
-    error_message = "The keys authorizer, gateway, gateway-log and those that end in -dead-letter are the names of other parts of the pipeline: rename that source."
+    condition     = !anytrue([for key in keys(var.sources) : contains(["authorizer", "gateway", "gateway-log"], key) || endswith(key, "-dead-letter") || endswith(key, "-handshake")])
+    error_message = "The keys authorizer, gateway, gateway-log and those that end in -dead-letter or -handshake are the names of other parts of the pipeline: rename that source."
   }
 
   # A redriven webhook is known by its event, which must therefore be there for as long as the message can be.

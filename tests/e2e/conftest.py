@@ -8,8 +8,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
+import pytest_asyncio
 
+from tests.e2e.client import Client
 from webhookctl.cache import cache_directory
 from webhookctl.environment import Environment, from_outputs
 from webhookctl.local.stack import LocalStack
@@ -55,7 +58,7 @@ def environment_of(stack: LocalStack) -> Environment:
 
 
 async def items_of(stack: LocalStack) -> list[Mapping[str, Any]]:
-    """The whole table. In a thread, since the stack answers from this one."""
+    """All webhooks in the table. In a thread, since the stack answers from this one."""
     environment = environment_of(stack)
     client = environment.dynamodb()
 
@@ -64,6 +67,13 @@ async def items_of(stack: LocalStack) -> list[Mapping[str, Any]]:
             item
             for page in client.get_paginator("scan").paginate(TableName=environment.table_name)
             for item in page["Items"]
+            if "outcome" in item  # not when a key was last used
         ]
 
     return await asyncio.to_thread(scan)
+
+
+@pytest_asyncio.fixture
+async def client(start_stack: StartStack) -> AsyncIterator[Client]:
+    async with start_stack() as stack, aiohttp.ClientSession() as session:
+        yield Client(stack, session)

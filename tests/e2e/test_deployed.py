@@ -9,13 +9,32 @@ from typing import Any
 import pytest
 
 import authorizer.settings
+import handshake.settings
 import processor.settings
 from webhookctl.local.state import State
 
-SETTINGS = {"authorizer": authorizer.settings.Settings, "processor": processor.settings.Settings}
+SETTINGS = {
+    "authorizer": authorizer.settings.Settings,
+    "handshake": handshake.settings.Settings,
+    "processor": processor.settings.Settings,
+}
 ACCOUNT = "000000000000"
 REGION = "eu-west-1"
-SIGNED = ("acme", "billing", "github", "partner", "shopify", "slack", "stripe")
+SIGNED = (
+    "acme",
+    "billing",
+    "github",
+    "meetings",
+    "orders",
+    "partner",
+    "shopify",
+    "slack",
+    "sms",
+    "stripe",
+    "whatsapp",
+)
+WITH_A_HANDSHAKE = ("meetings",)
+VERIFIED_AT_EDGE = ("orders", "partner", "sms")
 
 
 def functions(state: State) -> dict[str, Any]:
@@ -23,10 +42,10 @@ def functions(state: State) -> dict[str, Any]:
 
 
 def test_deployed_variables_are_the_settings_that_the_code_reads(state: State) -> None:
-    assert len(functions(state)) == 1 + len(SIGNED)
+    assert len(functions(state)) == 1 + len(SIGNED) + len(WITH_A_HANDSHAKE)
     for values in functions(state).values():
         package = values["handler"].partition(".")[0]
-        fields = {field.name.upper() for field in dataclasses.fields(SETTINGS[package])}
+        fields = {field.name.upper() for field in dataclasses.fields(SETTINGS[package])} - {"HANDSHAKE"}  # in SCHEME
         assert values["environment"][0]["variables"].keys() == fields
 
 
@@ -35,6 +54,8 @@ def test_the_code_can_read_the_deployed_variables(state: State) -> None:
         variables = values["environment"][0]["variables"]
         if values["handler"].startswith("authorizer"):
             assert authorizer.settings.read_settings(variables).sources.keys() == set(SIGNED)
+        elif values["handler"].startswith("handshake"):
+            assert handshake.settings.read_settings(variables).queue_url.endswith(f"/webhook-dev-{variables['SOURCE']}")
         else:
             settings = processor.settings.read_settings(variables)
             assert settings.secret_name == f"webhook-dev/{settings.source}"
@@ -86,10 +107,20 @@ def secret_arn(state: State, source: str) -> str:
 
 def test_each_role_may_do_exactly_this(state: State) -> None:
     expected = {
-        "webhook-dev-gateway": {("sqs:SendMessage", arn("sqs", f"webhook-dev-{source}")) for source in SIGNED},
+        "webhook-dev-gateway": {("sqs:SendMessage", arn("sqs", f"webhook-dev-{source}")) for source in SIGNED}
+        | {
+            ("lambda:InvokeFunction", arn("lambda", f"function:webhook-dev-{source}-handshake"))
+            for source in WITH_A_HANDSHAKE
+        },
         "webhook-dev-authorizer": own_logs_and_traces("webhook-dev-authorizer")
-        | {("secretsmanager:GetSecretValue", secret_arn(state, "partner"))},
+        | {("secretsmanager:GetSecretValue", secret_arn(state, source)) for source in VERIFIED_AT_EDGE},
     }
+    for source in WITH_A_HANDSHAKE:
+        name = f"webhook-dev-{source}-handshake"
+        expected[name] = own_logs_and_traces(name) | {
+            ("sqs:SendMessage", arn("sqs", f"webhook-dev-{source}")),
+            ("secretsmanager:GetSecretValue", secret_arn(state, source)),
+        }
     for source in SIGNED:
         name = f"webhook-dev-{source}"
         expected[name] = own_logs_and_traces(name) | {

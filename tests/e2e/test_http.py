@@ -3,63 +3,27 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
-import pytest_asyncio
 
 from common.keyring import RETRY_SECONDS
-from common.keys import Key, read_keys
-from common.scheme import load
+from tests.e2e.client import BODY, Client
 from tests.e2e.conftest import StartStack, changed, environment_of, items_of
 from webhookctl.local.stack import LocalStack
 from webhookctl.local.state import State
-from webhookctl.signing import sender_headers
-
-BODY = b'{"id": "evt-1", "event_id": "evt-1", "event": {"id": "evt-1"}}'
-
-
-class Client:
-    """Sends as the sources of a stack would."""
-
-    def __init__(self, stack: LocalStack, session: aiohttp.ClientSession) -> None:
-        self.stack = stack
-        self.session = session
-
-    def headers(self, source: str, body: bytes = BODY, event_id: str = "evt-1") -> dict[str, str]:
-        output = self.stack.outputs["sources"][source]
-        scheme = load(output["scheme"] or json.loads(output["custom_scheme_json"]))
-        key: Key = read_keys([self.stack.secrets[source]], scheme.key_encoding)[0]
-        headers = sender_headers(scheme, key, body, at=time.time(), event_id=event_id)
-        return {"Content-Type": "application/json", **headers}
-
-    async def post(
-        self, source: str, body: bytes = BODY, headers: Mapping[str, str] | None = None, method: str = "POST"
-    ) -> tuple[int, dict[str, Any], Mapping[str, str]]:
-        url = f"{self.stack.endpoint}/webhooks/{source}"
-        given = self.headers(source, body) if headers is None else headers
-        request = self.session.request(method, url, data=body, headers=given, skip_auto_headers=("Content-Type",))
-        async with request as response:
-            return response.status, await response.json(), response.headers
-
-
-@pytest_asyncio.fixture
-async def client(start_stack: StartStack) -> AsyncIterator[Client]:
-    async with start_stack() as stack, aiohttp.ClientSession() as session:
-        yield Client(stack, session)
 
 
 async def test_every_source_is_accepted_with_its_status_and_a_receipt_and_stored(client: Client) -> None:
     sources = client.stack.outputs["sources"]
     receipts = {}
     for source, output in sources.items():
-        status, answer, headers = await client.post(source)
+        status, answer = await client.deliver(source)
         assert (source, status) == (source, output["success_status"])
-        assert headers["Content-Type"] == "application/json"
         receipts[source] = answer.pop("id")
         assert answer == {}
     assert {output["success_status"] for output in sources.values()} == {200, 202}
+    assert (await client.post("github"))[2]["Content-Type"] == "application/json"
     await client.stack.idle()
     stored = {item["source"]["S"]: item for item in await items_of(client.stack)}
     assert {source: item["request_id"]["S"] for source, item in stored.items()} == receipts

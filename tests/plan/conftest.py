@@ -1,13 +1,16 @@
 """One copy of the Terraform code for the whole run, and each root planned once."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.plan.inputs import SENDERS
 from tests.plan.plan import Plan
-from tests.plan.workspace import Workspace
+from tests.plan.workspace import PROJECT, Workspace
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +31,26 @@ def prod(workspace: Workspace) -> Plan:
     return workspace.plan("prod")
 
 
-@pytest.fixture(params=["dev", "prod"])
+@pytest.fixture(scope="session")
+def senders(workspace: Workspace) -> Plan:
+    """An environment as dev is, with a sender of each kind that needs more than a route of its own."""
+    return _environment(workspace, "senders", SENDERS)
+
+
+@pytest.fixture(scope="session")
+def switched(workspace: Workspace) -> Plan:
+    """The same, with the handshake of one sender off and of another on."""
+    changed = {"zoom": {**SENDERS["zoom"], "handshake": False}, "slack": {**SENDERS["slack"], "handshake": True}}
+    return _environment(workspace, "switched", SENDERS | changed)
+
+
+def _environment(workspace: Workspace, root: str, sources: dict[str, Any]) -> Plan:
+    parts = {file: (PROJECT / "envs/dev" / file).read_text(encoding="utf-8") for file in ("terraform.tf", "outputs.tf")}
+    call = {"source": "../../modules/webhook", "name": "webhook-dev", "sources": sources}
+    return workspace.plan(root, {**parts, "main.tf.json": json.dumps({"module": {"webhook": call}})})
+
+
+@pytest.fixture(params=["dev", "prod", "senders"])
 def environment(request: pytest.FixtureRequest) -> Plan:
     plan: Plan = request.getfixturevalue(request.param)
     return plan

@@ -19,3 +19,15 @@ SOURCE: dict[str, Any] = {
     "retention_days": 4,
     "dead_letter_retention_days": 14,
 }
+
+# Sources of modules/webhook: senders that want an answer, sign a URL or the head, sign with a private key, spell twice.
+SENDERS: dict[str, Any] = {
+    "meta": {"scheme": "meta", "verify_token": "verify_me-0123456789", "rate_per_second": 7, "burst": 9},
+    "okta": {"scheme": "okta"},
+    "zoom": {"scheme": "zoom", "handshake": True, "deduplicate_by": "body", "success_status": 202},
+    "slack": {"scheme": "slack"},
+    "discord": {"scheme": "discord"},
+    "twilio": {"scheme": "twilio", "signed_url": "https://hooks.example.com/twilio?env=dev"},
+    "intern": {"scheme": "rfc9421"},
+    "shopify": {"scheme": "shopify"},
+}

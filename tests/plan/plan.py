@@ -38,7 +38,7 @@ class Plan:
                     module=change.get("module_address", ""),
                     values=change["change"]["after"],
                 )
-                for change in document["resource_changes"]
+                for change in document.get("resource_changes", [])
                 if change["mode"] == "managed"
             ),
             outputs={name: change.get("after") for name, change in document.get("output_changes", {}).items()},

@@ -22,6 +22,10 @@ DEPLOYED: dict[str, dict[str, Any]] = {
     "another_success_status": {"github": {**SOURCE, "success_status": 202}},
     "another_content_type": {"github": {**SOURCE, "content_types": ["application/json", "text/plain"]}},
     "another_signature_header": {"github": {**SOURCE, "signature_header": "X-Other"}},
+    "another_url_signed": {"github": {**SOURCE, "signed_url": "https://example.com/"}},
+    "a_challenge_answered": {"github": {**SOURCE, "scheme_handshake": "okta"}},
+    "a_token_verified": {"github": {**SOURCE, "scheme_handshake": "meta", "verify_token": "0123456789abcdef"}},
+    "a_handshake": {"github": {**SOURCE, "scheme_handshake": "zoom", "handshake": True}},
     "an_address_list": {"github": {**SOURCE, "allowed_cidrs": ["203.0.113.0/24"]}},
     "one_more_source": {"github": SOURCE, "gitlab": SOURCE},
 }
@@ -30,6 +34,7 @@ DEPLOYED: dict[str, dict[str, Any]] = {
 EDITED: dict[str, tuple[str, str, str]] = {
     "edited_request_template": ("templates/send_message.vtl", "version%22%3A1", "version%22%3A2"),
     "edited_accepted_template": ("templates/accepted.vtl", '"id"', '"receipt"'),
+    "edited_challenge_template": ("templates/challenge_meta.vtl", "subscribe", "unsubscribe"),
     "edited_gateway_response": ("gateway_responses.tf", '"throttled"', '"slow_down"'),
     "edited_authorizer": ("authorizer.tf", "context.identity.sourceIp", "context.identity.userAgent"),
 }
@@ -42,7 +47,7 @@ def ingestion(source: str, sources: Mapping[str, Any], **inputs: Any) -> dict[st
         "secret_prefix": "webhook-test/",
         "metrics_namespace": "webhook-test",
         "log_retention_days": 30,
-        "token_secret_arns": {},
+        "edge_secret_arns": {key: f"arn:aws:secretsmanager:eu-west-1:000000000000:secret:{key}" for key in sources},
         "sources": sources,
         **inputs,
     }
@@ -141,8 +146,10 @@ def test_what_is_made_anew_makes_a_new_deployment(examples: Plan) -> None:
         not in ("account", "deployment", "method_settings", "rest_api", "stage")
     }
     text = (PROJECT / "modules/ingestion/stage.tf").read_text(encoding="utf-8")
-    watched = set(re.findall(r"aws_\w+\.\w+", text.split("replace_triggered_by = [")[1].split("]")[0]))
-    assert watched == deployed
+    watched = text.split("replace_triggered_by = [")[1].split("]")[0]
+    not_everywhere = text.split('"some_routes" {')[1].split("]")[0]
+    assert "terraform_data.some_routes" in watched
+    assert set(re.findall(r"aws_\w+\.\w+", watched + not_everywhere)) == deployed
 
 
 def test_a_hundred_sources_of_which_twenty_are_custom_fit(examples: Plan) -> None:

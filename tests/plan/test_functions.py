@@ -1,20 +1,44 @@
 """The Lambda functions, and what they are told."""
 
-import base64
-import gzip
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from tests.plan.environment import INGESTION, PROCESSOR, variables
+from tests.plan.environment import AUTHORIZER, PROCESSOR, told_sources, variables
 from tests.plan.plan import Plan
-from tests.plan.workspace import PROJECT
+from tests.plan.workspace import PROJECT, Workspace
 
 
-def test_every_package_is_a_zip_and_every_zip_is_used(environment: Plan) -> None:
-    functions = [function.values for function in environment.resources("aws_lambda_function")]
-    packages = {Path(function["filename"]).stem for function in functions}
-    assert packages == {file.stem for file in (PROJECT / "build").glob("*.zip")}
-    assert all(function["handler"] == f"{Path(function['filename']).stem}.handler.handle" for function in functions)
+def zip_name(function: Mapping[str, Any]) -> str:
+    return Path(function["filename"]).stem
+
+
+def test_every_package_is_a_zip_and_every_zip_is_used(senders: Plan, workspace: Workspace) -> None:
+    used = {zip_name(function.values) for function in senders.resources("aws_lambda_function")}
+    assert used == {file.stem for file in (workspace.folder / "build").glob("*.zip")}
+    with_handlers = {file.parent.name for file in (PROJECT / "lambdas").glob("*/handler.py")}
+    assert {name.removesuffix("-cryptography") for name in used} == with_handlers
+
+
+def test_a_zips_variant_has_the_handler_of_its_package(environment: Plan) -> None:
+    for function in environment.resources("aws_lambda_function"):
+        package = zip_name(function.values).removesuffix("-cryptography")
+        assert function.values["handler"] == f"{package}.handler.handle"
+
+
+def test_only_who_verifies_with_a_public_key_runs_with_cryptography(senders: Plan) -> None:
+    lanes = senders.by_source("aws_lambda_function", module=PROCESSOR)
+    assert {key for key, lane in lanes.items() if zip_name(lane) == "processor-cryptography"} == {"discord"}
+
+
+def test_every_function_runs_on_what_cryptography_is_compiled_for(environment: Plan) -> None:
+    text = (PROJECT / "scripts/build.sh").read_text(encoding="utf-8")
+    for function in environment.resources("aws_lambda_function"):
+        assert f"--python-version {function.values['runtime'].removeprefix('python')} " in text
+        assert function.values["architectures"] == ["arm64"]
+    assert "_aarch64" in text
+    assert "_x86_64" not in text
 
 
 def test_every_function_logs_json_to_a_group_that_is_kept_for_a_time(environment: Plan) -> None:
@@ -37,17 +61,27 @@ def test_every_function_and_the_api_are_traced(environment: Plan) -> None:
 
 
 def test_the_authorizer_and_each_lane_are_told_the_same_scheme(environment: Plan) -> None:
-    (authorizer,) = environment.resources("aws_lambda_function", module=INGESTION)
-    told = json.loads(gzip.decompress(base64.b64decode(variables(authorizer.values)["SOURCES"])))
     lanes = environment.by_source("aws_lambda_function", module=PROCESSOR)
-    assert {key: source["scheme"] for key, source in told.items()} == {
+    assert {key: source["scheme"] for key, source in told_sources(environment).items()} == {
         key: json.loads(variables(lane)["SCHEME"]) for key, lane in lanes.items()
     }
 
 
 def test_a_lane_is_told_the_name_of_its_own_secret(environment: Plan) -> None:
-    (authorizer,) = environment.resources("aws_lambda_function", module=INGESTION)
+    (authorizer,) = environment.resources("aws_lambda_function", module=AUTHORIZER)
     prefix = variables(authorizer.values)["SECRET_PREFIX"]
     secrets = {key: secret["name"] for key, secret in environment.by_source("aws_secretsmanager_secret").items()}
     for key, lane in environment.by_source("aws_lambda_function", module=PROCESSOR).items():
         assert variables(lane)["SECRET_NAME"] == secrets[key] == f"{prefix}{key}"
+
+
+def test_the_authorizer_is_told_the_url_that_the_sender_signs_where_it_is_another(senders: Plan) -> None:
+    told = told_sources(senders)
+    assert {key for key, source in told.items() if "signed_url" in source} == {"twilio"}
+    assert told["twilio"]["signed_url"] == "https://hooks.example.com/twilio?env=dev"
+
+
+def test_a_lane_is_told_what_makes_two_webhooks_the_same_event(senders: Plan) -> None:
+    lanes = senders.by_source("aws_lambda_function", module=PROCESSOR)
+    told = {key: variables(lane)["DEDUPLICATE_BY"] for key, lane in lanes.items()}
+    assert told == {key: "body" if key == "zoom" else "id" for key in lanes}

@@ -60,7 +60,7 @@ INGESTION: dict[str, Any] = {
     "secret_prefix": "webhook-test/",
     "metrics_namespace": "webhook-test",
     "log_retention_days": 30,
-    "token_secret_arns": {},
+    "edge_secret_arns": {},
 }
 
 WEBHOOK: dict[str, Any] = {
@@ -106,10 +106,10 @@ def webhook(says: str, **wrong: Any) -> Refusal:
     return Refusal("webhook", {**WEBHOOK, **wrong}, says)
 
 
-def scheme(
-    says: str, scheme: str | None, custom_scheme: Mapping[str, Any] | None = None, *, insecure: bool = False
-) -> Refusal:
-    inputs = {"source_name": "acme", "scheme": scheme, "custom_scheme": custom_scheme, "insecure": insecure}
+def scheme(says: str, scheme: str | None, custom_scheme: Mapping[str, Any] | None = None, **more: Any) -> Refusal:
+    # What is left out would be complained of in the module's file, which does not tell the case.
+    ordinary = {"source_name": "acme", "insecure": False, "verify_token": None}
+    inputs = {**ordinary, "scheme": scheme, "custom_scheme": custom_scheme, **more}
     return Refusal("scheme", inputs, f"acme.*{says}")
 
 
@@ -125,6 +125,11 @@ REFUSALS: dict[str, Refusal] = {
     # function
     "function_name_of_65_characters": function("has 65 characters.*Shorten", name="x" * 65),
     "package_without_a_zip": function(r"build/missing.zip is not there. Run scripts/build.sh", package="missing"),
+    "cryptography_that_was_not_built": function(
+        "build/authorizer-cryptography.zip is not there.*Run scripts/build.sh --with-cryptography",
+        package="authorizer",
+        needs_cryptography=True,
+    ),
     "timeout_0": function("set a whole number from 1 to 900", timeout_seconds=0),
     "timeout_901": function("set a whole number from 1 to 900", timeout_seconds=901),
     "memory_127": function("set a whole number from 128 to 10240", memory_mb=127),
@@ -145,6 +150,7 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "window_below_0": processor("set a whole number from 0 to 300", batch_window_seconds=-1),
     "window_301": processor("set a whole number from 0 to 300", batch_window_seconds=301),
+    "unknown_deduplication": processor('set it to "id".*"body" or "both"', deduplicate_by="time"),
     "event_retention_0": processor("set a whole number of days, at least 1", event_retention_days=0),
     # store
     "write_ceiling_0": store("set a whole number of at least 1", max_write_units_per_second=0),
@@ -186,6 +192,22 @@ REFUSALS: dict[str, Refusal] = {
     "unsigned_by_accident": scheme("say that this is meant with insecure = true", "unsigned"),
     "insecure_without_effect": scheme("insecure = true would have no effect: remove it", "github", insecure=True),
     "insecure_custom_scheme": scheme("insecure = true would have no effect", None, CUSTOM, insecure=True),
+    "signed_url_without_effect": scheme(
+        "does not sign the URL: remove it", "github", signed_url="https://example.com/webhooks"
+    ),
+    "signed_url_without_tls": scheme(
+        "write it as the sender has it, https://host/path", "square", signed_url="http://example.com/webhooks"
+    ),
+    "signed_url_without_a_path": scheme("https://host/path", "square", signed_url="https://example.com"),
+    "signed_url_with_a_fragment": scheme("without a fragment", "square", signed_url="https://example.com/a#b"),
+    "no_verify_token": scheme("without a verify_token: add one of 16 to 128", "meta"),
+    "verify_token_that_nobody_asks_for": scheme("never asks for: remove it", "okta", verify_token="a" * 16),
+    "verify_token_of_15_characters": scheme("make one of 16 to 128", "meta", verify_token="a" * 15),
+    "verify_token_of_129_characters": scheme("make one of 16 to 128", "meta", verify_token="a" * 129),
+    "verify_token_that_breaks_the_template": scheme("make one of 16 to 128", "meta", verify_token="a" * 16 + "')"),
+    "handshake_without_effect": scheme("remove it. It is for slack and zoom", "github", handshake=True),
+    "handshake_that_is_always_there": scheme("remove it", "okta", handshake=True),
+    "handshake_of_a_custom_scheme": scheme("remove it", None, CUSTOM, handshake=True),
     "unknown_kind": custom('needs kind = "hmac"', kind="rsa"),
     "unknown_digest": custom('set it to "sha256"', digest="md5"),
     "unknown_key_encoding": custom('set it to "utf8"', key_encoding="base32"),
@@ -194,16 +216,20 @@ REFUSALS: dict[str, Refusal] = {
     "header_with_a_colon": signature("names a header that cannot be one", header="X-Acme:"),
     "id_in_a_header_with_a_space": custom("names a header that cannot be one", id={"header": "X Id"}),
     "timestamp_in_two_places": custom(
-        "timestamp.header for a header of its own, or timestamp.prefix",
+        "timestamp.header for a header of its own, timestamp.prefix.*or timestamp.pointer",
         timestamp={"header": "X-Time", "prefix": "t="},
         signature={"header": "X-Acme-Signature", "separator": ","},
         signed="{timestamp}{body}",
     ),
-    "timestamp_nowhere": custom(
-        "timestamp.header for a header of its own, or timestamp.prefix", timestamp={}, signed="{timestamp}{body}"
+    "timestamp_nowhere": custom("where its timestamp is in one way", timestamp={}, signed="{timestamp}{body}"),
+    "timestamp_in_a_header_and_in_the_body": custom(
+        "where its timestamp is in one way",
+        timestamp={"header": "X-Time", "pointer": "/time"},
+        signed="{timestamp}{body}",
     ),
+    "timestamp_pointer_without_slash": custom("begin it with /", timestamp={"pointer": "time"}),
     "unknown_timestamp_unit": custom(
-        'set it to "seconds" or "milliseconds"',
+        'set it to "seconds", "milliseconds" or "iso8601"',
         timestamp={"header": "X-Time", "unit": "minutes"},
         signed="{timestamp}{body}",
     ),
@@ -211,15 +237,20 @@ REFUSALS: dict[str, Refusal] = {
         "no signature.separator", timestamp={"prefix": "t="}, signed="{timestamp}{body}"
     ),
     "id_in_two_places": custom("where id and type are in one way each", id={"header": "X-Id", "pointer": "/id"}),
+    "id_in_a_header_and_in_a_form": custom(
+        "where id and type are in one way each", id={"header": "X-Id", "form": "id"}
+    ),
     "type_nowhere": custom("where id and type are in one way each", type={}),
     "pointer_without_slash": custom("begin it with /", id={"pointer": "event.id"}),
     "body_not_signed": custom("write {body} into signed, once", signed="constant"),
     "body_signed_twice": custom("write {body} into signed, once", signed="{body}{body}"),
-    "unknown_placeholder": custom("use {id}, {timestamp} and {body}", signed="{url}{body}"),
+    "unknown_placeholder": custom("use {id}, {timestamp}, {method}, {url} and {body}", signed="{params}{body}"),
+    "placeholder_of_a_place_in_the_body": custom("placeholder in signed that is not known", signed="{/token}{body}"),
     "timestamp_signed_and_not_given": custom("add timestamp = {", signed="{timestamp}{body}"),
     "timestamp_given_and_not_signed": custom("write {timestamp} into signed", timestamp={"header": "X-Time"}),
-    "id_signed_and_not_given": custom("add id = { header", signed="{id}{body}"),
-    "id_signed_and_in_the_body": custom("add id = { header", signed="{id}{body}", id={"pointer": "/id"}),
+    "id_signed_and_not_given": custom("add id = { header", signed="{id}.{body}"),
+    "id_signed_and_in_the_body": custom("add id = { header", signed="{id}.{body}", id={"pointer": "/id"}),
+    "id_signed_and_not_set_off": custom("as in {id}.{body}", signed="{id}{body}", id={"header": "X-Id"}),
     "token_with_a_digest": custom(
         "leave digest, key_encoding, timestamp and signed out", kind="token", digest="sha256"
     ),
@@ -233,6 +264,9 @@ REFUSALS: dict[str, Refusal] = {
     "source_with_a_name_that_is_taken": webhook("rename that source", sources={"authorizer": {"scheme": "github"}}),
     "source_with_the_name_of_a_dead_letter_queue": webhook(
         "rename that source", sources={"github-dead-letter": {"scheme": "github"}}
+    ),
+    "source_with_the_name_of_a_handshake": webhook(
+        "rename that source", sources={"zoom-handshake": {"scheme": "zoom"}}
     ),
     "events_kept_shorter_than_dead_letters": webhook(
         "stored a second time.*\\(github\\)", sources={"github": {"scheme": "github", "event_retention_days": 13}}

@@ -6,9 +6,9 @@ from tests.plan.plan import Plan
 
 def test_each_source_has_exactly_one_lane(environment: Plan) -> None:
     each_has_one = [
-        environment.by_source("aws_api_gateway_method"),
-        environment.by_source("aws_api_gateway_integration"),
-        environment.by_source("aws_api_gateway_method_settings"),
+        environment.by_source("aws_api_gateway_method", name="post"),
+        environment.by_source("aws_api_gateway_integration", name="post"),
+        environment.by_source("aws_api_gateway_method_settings", name="post"),
         environment.by_source("aws_sqs_queue", name="this"),
         environment.by_source("aws_sqs_queue", name="dead_letter"),
         environment.by_source("aws_lambda_function", module=PROCESSOR),

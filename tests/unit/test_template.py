@@ -3,23 +3,25 @@
 import base64
 import urllib.parse
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authorizer.decision import Allowed, Request, decide
+from authorizer.decision import Allowed, Arrival, decide
 from authorizer.settings import Source
 from common.envelope import Envelope, MalformedEnvelope, read_envelope
 from common.headers import gather
 from common.keyring import KeyRing
 from common.keys import Key
 from common.scheme import preset
-from common.signature import sign, verify
+from common.signature import Request, verify
 from webhookctl.local.demo.traffic import HOSTILE_BODIES
 from webhookctl.local.gateway.template_functions import UTIL
 from webhookctl.local.gateway.template_values import Context, Input, Parameters
 from webhookctl.local.gateway.vtl import Template
+from webhookctl.sender import sign
 
 TEMPLATE = Template(
     (Path(__file__).parents[2] / "modules/ingestion/templates/send_message.vtl").read_text(encoding="utf-8")
@@ -34,13 +36,16 @@ bodies = (
 )
 
 
-def rendered(input_body: str, head: str, trace: str = "") -> dict[str, str]:
-    """The parameters that SQS would see."""
+def values(input_body: str, head: str, trace: str = "") -> dict[str, Any]:
+    """What a request template sees of a request that the authorizer let through."""
     authorizer = {"head": head} | ({"trace": trace} if trace else {})
     context = {"requestTimeEpoch": NOW_MS, "extendedRequestId": REQUEST_ID, "authorizer": authorizer}
-    form = TEMPLATE.render(
-        {"input": Input(input_body, Parameters({}, {}, {})), "context": Context(context), "util": UTIL}
-    )
+    return {"input": Input(input_body, Parameters({}, {}, {})), "context": Context(context), "util": UTIL}
+
+
+def rendered(input_body: str, head: str, trace: str = "") -> dict[str, str]:
+    """The parameters that SQS would see."""
+    form = TEMPLATE.render(values(input_body, head, trace))
     pairs = urllib.parse.parse_qsl(form, keep_blank_values=True, strict_parsing=True)
     assert len(dict(pairs)) == len(pairs)
     return dict(pairs)
@@ -54,10 +59,12 @@ def sent(input_body: str, head: str) -> Envelope:
 
 
 def allowed_head(body: bytes) -> str:
-    headers = sign(preset("github"), KEY, timestamp="", event_id="evt-1", body=body)
+    headers = sign(preset("github"), KEY, body, at=0, event_id="evt-1").headers
     source = Source("github", preset("github"), ("application/json",), 300)
-    request = Request("github", gather({**headers, "Content-Type": "application/json"}.items()), NOW_MS / 1000)
-    decision = decide(request, {"github": source}, lambda _: KeyRing(list, "utf8"))
+    given = gather({**headers, "Content-Type": "application/json"}.items())
+    decision = decide(
+        Arrival("github", given, "", {}, NOW_MS / 1000), {"github": source}, lambda _: KeyRing(list, "utf8")
+    )
     assert isinstance(decision, Allowed)
     return decision.head
 
@@ -68,7 +75,7 @@ def test_any_body_reaches_the_verifier_as_the_bytes_that_were_signed(body: bytes
     assert (envelope.received_at_ms, envelope.request_id, envelope.source) == (NOW_MS, REQUEST_ID, "github")
     (candidate, *_) = envelope.bodies
     assert candidate == body
-    verify(preset("github"), [KEY], gather(envelope.headers.items()), candidate)
+    verify(preset("github"), [KEY], Request(gather(envelope.headers.items())), candidate)
 
 
 @given(st.text(max_size=200) | st.sampled_from([body.decode("utf-8", "replace") for body in HOSTILE_BODIES]))

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.authorizer.test_handler import ENVIRONMENT as AUTHORIZER
+from tests.unit.handshake.test_handler import ENVIRONMENT as HANDSHAKE
 from tests.unit.processor.test_handler import ENVIRONMENT as PROCESSOR
 
 ROOT = Path(__file__).parents[2]
-MAX_BYTES = {"authorizer": 20_000, "processor": 600_000}
+MAX_BYTES = {"authorizer": 32_000, "handshake": 32_000, "processor": 600_000}
 LAMBDA = {
     "AWS_REGION": "eu-central-1",
     "AWS_DEFAULT_REGION": "eu-central-1",
@@ -116,6 +117,23 @@ def test_the_processor_runs_from_its_zip_with_nothing_but_boto3_beside_it(built:
     modules = loaded(built, "processor", PROCESSOR)
     assert {"processor", "common", "boto3", "aws_xray_sdk", "wrapt"} <= modules
     assert not modules & {"moto", "aiohttp", "webhookctl"}
+
+
+def test_the_handshake_runs_from_its_zip_with_nothing_but_boto3_beside_it(built: Path) -> None:
+    modules = loaded(built, "handshake", HANDSHAKE)
+    assert {"handshake", "common", "boto3"} <= modules
+    assert not modules & {"aws_xray_sdk", "cryptography", "moto", "webhookctl"}
+
+
+def test_what_only_a_public_key_needs_is_in_the_zip_that_brings_cryptography(built: Path) -> None:
+    with zipfile.ZipFile(ROOT / "build" / "processor-cryptography.zip") as archive:
+        names = set(archive.namelist())
+    assert {"common/public_key.py", "cryptography/hazmat/bindings/_rust.abi3.so", "processor/handler.py"} <= names
+    (backend,) = (name for name in names if name.startswith("_cffi_backend"))
+    assert backend == "_cffi_backend.cpython-313-aarch64-linux-gnu.so"  # runtime and architecture of modules/function
+    for name in MAX_BYTES:
+        with zipfile.ZipFile(built / f"{name}.zip") as archive:
+            assert "common/public_key.py" not in archive.namelist()
 
 
 def test_a_processor_pins_what_the_tests_run_with() -> None:

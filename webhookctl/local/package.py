@@ -14,6 +14,9 @@ from webhookctl.cache import keep_newest, touch
 
 KEPT_FOLDERS = 20  # ten builds: other local stacks run from theirs
 RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
+# A zip has them compiled for Lambda's processor, system and Python, which are not this machine's. Where it has one, the
+# one that is installed here is taken instead; where it has none, none is there, as on Lambda.
+COMPILED_DISTRIBUTIONS = ("cffi", "cryptography")
 
 
 class MissingPackage(Exception):
@@ -25,12 +28,19 @@ class MissingPackage(Exception):
 
 
 def unpack(archive: Path, cache_dir: Path) -> Path:
-    """Where the archive's files lie, unpacked once per content: equal bytes, one folder. Raises MissingPackage."""
+    """Where the archive's files lie, unpacked once per content: equal bytes, one folder. Raises MissingPackage.
+
+    Its compiled packages are not the archive's own but those that are installed beside this one.
+    """
     try:
-        digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+        digest = hashlib.sha256(archive.read_bytes())
     except FileNotFoundError as error:
         raise MissingPackage(archive) from error
-    return _once(cache_dir / "code" / digest[:32], lambda folder: _extract(archive, folder))
+    with zipfile.ZipFile(archive) as package:
+        names = package.namelist()
+    installed = _installed({_import_name(name) for name in names})
+    digest.update("\n".join(map(str, installed)).encode())
+    return _once(cache_dir / "code" / digest.hexdigest()[:32], lambda folder: _extract(archive, installed, folder))
 
 
 @functools.cache
@@ -44,9 +54,23 @@ def runtime_libraries(cache_dir: Path) -> Path:
     return _once(cache_dir / "runtime" / digest[:32], lambda folder: _link(entries, folder))
 
 
-def _extract(archive: Path, folder: Path) -> None:
+def _installed(names: set[str]) -> list[Path]:
+    """What is installed here of the compiled packages among these names."""
+    distributions = map(importlib.metadata.distribution, COMPILED_DISTRIBUTIONS)
+    entries = {entry for distribution in distributions for entry in _top_level(distribution)}
+    return sorted(entry for entry in entries if _import_name(entry.name) in names)
+
+
+def _import_name(path: str) -> str:
+    """`_cffi_backend` of `_cffi_backend.cpython-313-aarch64-linux-gnu.so`, `cffi` of `cffi/api.py`."""
+    return path.partition("/")[0].partition(".")[0]
+
+
+def _extract(archive: Path, installed: list[Path], folder: Path) -> None:
+    replaced = {_import_name(entry.name) for entry in installed}
     with zipfile.ZipFile(archive) as package:
-        package.extractall(folder)
+        package.extractall(folder, [name for name in package.namelist() if _import_name(name) not in replaced])
+    _link(installed, folder)
 
 
 def _link(entries: list[Path], folder: Path) -> None:

@@ -1,31 +1,37 @@
 import base64
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authorizer.decision import Allowed, Denied, Request, decide
+from authorizer.decision import Allowed, Arrival, Denied, decide
 from authorizer.settings import Source
 from common.headers import gather
 from common.keyring import KeyRing
 from common.keys import Key
+from common.message_signature import signature_base
 from common.reasons import Reason
 from common.scheme import preset, presets
-from common.signature import sign
+from common.signature import Request, expected_signature, verify
+from tests.unit.common.vectors import vector_of
+from webhookctl.sender import Signed, sign, sign_message, with_query
 
 NOW = 1_700_000_000.0
 KEY = Key(b"s3cret")
+URL = "https://abc123.execute-api.eu-central-1.amazonaws.com/dev/webhooks/x"
 SOURCES = {
     name: Source(name, preset(name), ("application/json", "application/x-www-form-urlencoded"), 300)
     for name in presets()
 }
 
 
-def keyring(_: Source) -> KeyRing:
+def keyring(source: Source) -> KeyRing:
     return KeyRing(lambda: ["s3cret"], "utf8")
 
 
@@ -33,16 +39,23 @@ def unavailable(_: Source) -> KeyRing:
     raise ConnectionError
 
 
+def signed_by(name: str, at: float = NOW, url: str = URL) -> Signed:
+    if preset(name).needs_cryptography:
+        return Signed(dict(vector_of(name).headers), body=vector_of(name).body)
+    return sign(preset(name), KEY, b"{}", at=at, event_id="evt-1", url=url)
+
+
 def pairs_of(name: str, at: float = NOW) -> dict[str, str]:
-    headers = sign(preset(name), KEY, timestamp=str(int(at)), event_id="evt-1", body=b"{}")
-    return headers | {"Content-Type": "application/json"}
+    return {**signed_by(name, at).headers, "Content-Type": "application/json"}
 
 
-def request(name: str, headers: Mapping[str, str] | None = None) -> Request:
-    return Request(name, gather((pairs_of(name) if headers is None else headers).items()), NOW)
+def request(name: str, headers: Mapping[str, str] | None = None, url: str = URL) -> Arrival:
+    pairs = pairs_of(name) if headers is None else headers
+    at = vector_of(name).received_at if preset(name).needs_cryptography else NOW
+    return Arrival(name, gather(pairs.items()), url, parse_qs(signed_by(name, url=url).query), at)
 
 
-def reason_of(request: Request, keys: Callable[[Source], KeyRing] = keyring) -> Reason:
+def reason_of(request: Arrival, keys: Callable[[Source], KeyRing] = keyring) -> Reason:
     decision = decide(request, SOURCES, keys)
     assert isinstance(decision, Denied)
     return decision.reason
@@ -53,9 +66,15 @@ def test_a_well_formed_head_is_allowed_with_just_the_headers_that_the_processor_
     headers = pairs_of(name) | {"Cookie": "private", "User-Agent": "x"}
     decision = decide(request(name, headers), SOURCES, keyring)
     assert isinstance(decision, Allowed)
-    head = json.loads(base64.urlsafe_b64decode(decision.head + "==="))
+    head = head_of(decision)
     assert head["source"] == name
     assert head["headers"] == {key.lower(): value for key, value in pairs_of(name).items()}
+    assert ("url" in head) == preset(name).signs_url
+
+
+def head_of(decision: Allowed) -> dict[str, Any]:
+    head: dict[str, Any] = json.loads(base64.urlsafe_b64decode(decision.head + "==="))
+    return head
 
 
 def test_an_unknown_source_is_denied() -> None:
@@ -68,7 +87,10 @@ def test_a_request_without_content_type_is_denied_since_its_body_would_not_arriv
     assert reason_of(request("github", headers)) is Reason.MISSING_CONTENT_TYPE
 
 
-@pytest.mark.parametrize("content_type", ["text/plain", "application/jsonx", "application/xml; application/json", ";"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "application/jsonx", "application/xml; application/json", ";", "application/json; a=\ud800"],
+)
 def test_another_content_type_is_denied(content_type: str) -> None:
     headers = pairs_of("github") | {"Content-Type": content_type}
     assert reason_of(request("github", headers)) is Reason.UNSUPPORTED_CONTENT_TYPE
@@ -86,6 +108,12 @@ def test_a_declared_length_above_what_api_gateway_takes_is_denied_and_none_is_fi
     for length in ("10485760", "nonsense", "0"):
         allowed = decide(request("github", pairs_of("github") | {"Content-Length": length}), SOURCES, keyring)
         assert isinstance(allowed, Allowed)
+
+
+@pytest.mark.parametrize(("name", "header"), [("github", "X-GitHub-Event"), ("github", "X-GitHub-Delivery")])
+def test_a_repeated_header_that_nobody_signs_is_denied(name: str, header: str) -> None:
+    headers = {key.lower(): [value] for key, value in pairs_of(name).items()} | {header.lower(): ["one", "two"]}
+    assert reason_of(replace(request(name), headers=headers)) is Reason.REPEATED_HEADER
 
 
 def test_a_stale_and_a_future_timestamp_are_denied() -> None:
@@ -115,6 +143,104 @@ def test_schemes_that_sign_the_body_need_no_secret_at_the_edge() -> None:
     assert isinstance(decide(request("github"), SOURCES, unavailable), Allowed)
 
 
+EDGE = sorted(name for name in presets() if preset(name).verified_at_edge)
+
+
+@pytest.mark.parametrize("name", EDGE)
+def test_what_needs_no_body_is_verified_whole_at_the_edge(name: str) -> None:
+    other = KeyRing(lambda: ["another"], "utf8")
+    assert isinstance(decide(request(name), SOURCES, keyring), Allowed)
+    decision = decide(request(name), SOURCES, lambda _: other)
+    assert decision == Denied(Reason.SIGNATURE_MISMATCH)
+    with pytest.raises(ConnectionError):
+        decide(request(name), SOURCES, unavailable)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in presets() if preset(name).signs_url))
+def test_the_processor_verifies_with_the_url_that_the_edge_hands_on(name: str) -> None:
+    signed = signed_by(name)
+    decision = decide(request(name), SOURCES, keyring)
+    assert isinstance(decision, Allowed)
+    head = head_of(decision)
+    assert head["url"] == with_query(URL, signed.query)
+    verify(preset(name), [KEY], Request(gather(head["headers"].items()), url=head["url"]), signed.body)
+
+
+def test_rfc_9421_s_published_example_is_refused_though_its_mac_is_right() -> None:
+    # Appendix B.2.5: date, @authority and content-type are covered, the digest of the body is not.
+    headers = {
+        "Host": "example.com",
+        "Date": "Tue, 20 Apr 2021 02:07:55 GMT",
+        "Content-Type": "application/json",
+        "Content-Digest": "sha-512=:WZDPaVn/7XgHaAy8pmojAkGWoRx2UFChF41A2svX+TaPm"
+        "+AbwAgBWnrIiYllu7BNNyealdVLvRwEmTHWXvJwew==:",
+        "Content-Length": "18",
+        "Signature-Input": 'sig-b25=("date" "@authority" "content-type");created=1618884473;keyid="test-shared-secret"',
+        "Signature": "sig-b25=:pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=:",
+    }
+    params = headers["Signature-Input"].removeprefix("sig-b25=")
+    components = ("date", "@authority", "content-type")
+    base = signature_base(
+        components, params, gather(headers.items()), "POST", "https://example.com/foo?param=Value&Pet=dog"
+    )
+    secret = base64.b64decode(
+        "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsasjlTMtDQ=="
+    )
+    assert expected_signature(preset("rfc9421"), Key(secret), base) == b"pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8="
+    arrival = Arrival("rfc9421", gather(headers.items()), "https://example.com/foo", {}, 1_618_884_480)
+    ring = KeyRing(lambda: [base64.b64encode(secret).decode()], "base64")
+    assert decide(arrival, SOURCES, lambda _: ring) == Denied(Reason.UNCOVERED_COMPONENT)
+
+
+CUSTOM_DOMAIN = "https://hooks.example.com/in/webhooks/x"
+
+
+@pytest.mark.parametrize(("signed_for", "came_to"), [(URL, CUSTOM_DOMAIN), (CUSTOM_DOMAIN, URL)])
+def test_a_message_signature_is_for_the_stage_or_for_the_custom_domain_and_not_for_both(
+    signed_for: str, came_to: str
+) -> None:
+    headers = {**signed_by("rfc9421", url=signed_for).headers, "Content-Type": "application/json"}
+    assert isinstance(decide(request("rfc9421", headers, signed_for), SOURCES, keyring), Allowed)
+    assert reason_of(request("rfc9421", headers, came_to)) is Reason.SIGNATURE_MISMATCH
+    behind_a_proxy = {"rfc9421": replace(SOURCES["rfc9421"], signed_url=signed_for)}
+    assert isinstance(decide(request("rfc9421", headers, came_to), behind_a_proxy, keyring), Allowed)
+
+
+def test_a_signature_that_has_expired_is_denied_however_fresh() -> None:
+    mac = lambda base: expected_signature(preset("rfc9421"), KEY, base).decode()  # noqa: E731
+    added = sign_message({}, "POST", URL, b"{}", mac, created=int(NOW) - 10, expires=int(NOW) - 1)
+    assert reason_of(request("rfc9421", {**added, "Content-Type": "application/json"})) is Reason.EXPIRED_SIGNATURE
+
+
+def test_covered_headers_go_on_to_the_processor() -> None:
+    mac = lambda base: expected_signature(preset("rfc9421"), KEY, base).decode()  # noqa: E731
+    headers = {"Content-Type": "application/json", "X-Tenant": "blue"}
+    added = sign_message(headers, "POST", URL, b"{}", mac, created=int(NOW), covered=("x-tenant", "content-type"))
+    decision = decide(request("rfc9421", {**headers, **added}), SOURCES, keyring)
+    assert isinstance(decision, Allowed)
+    assert head_of(decision)["headers"]["x-tenant"] == "blue"
+
+
+def test_twilio_s_digest_of_the_body_is_verified_with_the_url_and_a_form_is_left_to_the_processor() -> None:
+    digest = f"bodySHA256={hashlib.sha256(b'{}').hexdigest()}"
+    assert signed_by("twilio").query == digest
+    moved = replace(request("twilio"), query={"bodySHA256": ["0" * 64]})
+    assert reason_of(moved) is Reason.SIGNATURE_MISMATCH
+    assert reason_of(replace(request("twilio"), query={"bodySHA256": ["0" * 63]})) is Reason.MALFORMED_DIGEST
+    assert reason_of(replace(request("twilio"), query={"bodySHA256": ["0" * 64] * 2})) is Reason.MALFORMED_DIGEST
+    assert isinstance(decide(replace(request("twilio"), query={}), SOURCES, unavailable), Allowed)
+
+
+def test_the_query_that_a_sender_was_given_is_part_of_its_signed_url() -> None:
+    given_url = URL + "?tenant=blue"
+    signed = sign(preset("twilio"), KEY, b"{}", at=NOW, url=given_url)
+    headers = {**signed.headers, "Content-Type": "application/json"}
+    arrival = Arrival("twilio", gather(headers.items()), URL, {"tenant": ["blue"], **parse_qs(signed.query)}, NOW)
+    assert reason_of(arrival) is Reason.SIGNATURE_MISMATCH
+    configured = {"twilio": replace(SOURCES["twilio"], signed_url=given_url)}
+    assert isinstance(decide(arrival, configured, keyring), Allowed)
+
+
 @given(
     st.sampled_from(sorted(presets())),
     st.dictionaries(
@@ -123,5 +249,5 @@ def test_schemes_that_sign_the_body_need_no_secret_at_the_edge() -> None:
     ),
 )
 def test_no_head_whatever_is_in_it_raises(name: str, headers: dict[str, list[str]]) -> None:
-    decision: Any = decide(Request(name, headers, NOW), SOURCES, keyring)
+    decision: Any = decide(Arrival(name, headers, URL, {}, NOW), SOURCES, keyring)
     assert isinstance(decision, Allowed | Denied)

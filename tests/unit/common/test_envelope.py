@@ -26,6 +26,7 @@ def test_an_envelope_gives_back_the_head_and_the_exact_bytes() -> None:
         received_at_ms=1_700_000_000_123,
         request_id="abc=",
         headers={"content-type": "application/json"},
+        url="",
         bodies=(b"\xff&\x00",),
     )
 

@@ -129,3 +129,26 @@ def test_forgeries_read_the_secret_no_more_often_than_the_bound() -> None:
         ring.keys(now)
         ring.newer_keys(now)
     assert secret.reads <= 60 / MIN_AGE_SECONDS + 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        "[]",
+        "{}",
+        '{"kty": "RSA"}',
+        '{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}',
+        '{"kty":"EC","crv":"P-256"}',
+    ],
+)
+def test_a_jwk_that_is_no_key_on_p_256_is_invalid(text: str) -> None:
+    with pytest.raises(InvalidKey):
+        read_keys([text], "jwk")
+
+
+def test_basic_credentials_are_user_and_password_and_become_what_a_header_carries() -> None:
+    (key,) = read_keys(["Aladdin:open sesame"], "basic")
+    assert key.value == b"QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
+    with pytest.raises(InvalidKey):
+        read_keys(["QWxhZGRpbjpvcGVuIHNlc2FtZQ=="], "basic")

@@ -31,6 +31,7 @@ def test_an_account_that_balances_has_no_problems() -> None:
         item("stored", b"body"),
         item("conflict", b"other"),
         item("quarantined", b"forged"),
+        {"pk": {"S": "key#github#0123abcd"}, "last_used_at_ms": {"N": "1"}},
     )
     assert result.problems == []
     rows = result.rows

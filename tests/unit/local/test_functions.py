@@ -198,7 +198,9 @@ async def test_an_invocation_has_the_trace_of_its_caller_or_one_of_its_own(start
     assert own.endswith(";Sampled=1")
 
 
-@pytest.mark.parametrize("module", ["aiohttp", "aws_xray_sdk", "common.scheme", "moto", "pytest", "webhookctl"])
+@pytest.mark.parametrize(
+    "module", ["aiohttp", "aws_xray_sdk", "common.scheme", "cryptography", "moto", "pytest", "webhookctl"]
+)
 async def test_a_module_that_the_zip_lacks_is_missing_even_if_it_is_installed_here(start: Start, module: str) -> None:
     functions = await start()
     with pytest.raises(FunctionError) as caught:
@@ -210,6 +212,18 @@ async def test_boto3_comes_with_the_runtime_and_what_is_in_the_zip_goes_first(st
     functions = await start({"app.py": HANDLER, "jmespath.py": ""})
     assert "/runtime/" in await functions.invoke("f", {"import": "boto3"})
     assert "/code/" in await functions.invoke("f", {"import": "jmespath"})
+
+
+async def test_a_package_that_is_compiled_for_lambda_is_taken_from_this_machine(start: Start) -> None:
+    elsewhere = "_cffi_backend.cpython-313-aarch64-linux-gnu.so"
+    compiled = {"cffi/__init__.py": "", elsewhere: "", "cryptography/hazmat/bindings/_rust.abi3.so": ""}
+    functions = await start(
+        {"app.py": HANDLER, "cryptography/__init__.py": "", "cryptography.libs/x.so": "", **compiled}
+    )
+    environment = (await functions.invoke("f", {}))["environment"]
+    assert elsewhere not in os.listdir(environment["LAMBDA_TASK_ROOT"])  # noqa: PTH208
+    loaded = await functions.invoke("f", {"import": "cryptography.hazmat.primitives.asymmetric.ed25519"})
+    assert loaded.startswith(environment["LAMBDA_TASK_ROOT"])
 
 
 async def test_an_exception_of_the_handler_reaches_the_caller_by_type_and_message(start: Start) -> None:

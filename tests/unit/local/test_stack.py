@@ -16,7 +16,7 @@ import boto3
 import pytest
 
 from common.keys import read_keys
-from tests.unit.local.gateway.deployed import ACCOUNT, FUNCTION_ARN, REGION, deployed, resource
+from tests.unit.local.gateway.deployed import ACCOUNT, FUNCTION_ARN, REGION, deployed, handshaken, resource
 from webhookctl.local.lane import Lane
 from webhookctl.local.running import find_running
 from webhookctl.local.stack import MAX_LOG_BYTES, LocalStack, PortInUse
@@ -42,6 +42,14 @@ def authorize(event, context):
     effect = {"Effect": "Allow" if good else "Deny", "Action": "execute-api:Invoke", "Resource": event["methodArn"]}
     values = {"head": "e30"} if good else {"reason": "bad_signature"}
     return {"principalId": "s", "policyDocument": {"Version": "2012-10-17", "Statement": [effect]}, "context": values}
+
+def shake(event, context):
+    envelope = event["envelope"]
+    challenge = json.loads(base64.b64decode(envelope["body"])).get("challenge")
+    if challenge:
+        return {"status": 200, "body": json.dumps(challenge)}
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=json.dumps(envelope))
+    return {"status": 202, "body": "{}"}
 
 def process(event, context):
     failures = []
@@ -154,6 +162,20 @@ async def post(stack: LocalStack, body: Any = None, source: str = "github", sign
         return answer.status
 
 
+def with_handshake(state: State) -> State:
+    """The same environment, its source's POST answered by a function that knows the source's queue."""
+    replaced = {"aws_api_gateway_integration", "aws_api_gateway_integration_response"}
+    queue_url = state.outputs["sources"]["github"]["queue_url"]
+    return State(
+        state.outputs,
+        (
+            *(each for each in state.managed if each.type not in replaced),
+            *(each for each in handshaken().managed if each.type in replaced),
+            _function("github-handshake", "app.shake", QUEUE_URL=queue_url),
+        ),
+    )
+
+
 async def idle(stack: LocalStack) -> Lane:
     async with asyncio.timeout(20):
         await stack.idle()
@@ -188,6 +210,15 @@ async def test_a_webhook_goes_through_its_lane_and_is_counted(build_dir: Path) -
     assert (lane.accepted, lane.waiting, lane.in_flight, lane.maximum, lane.peak) == (1, 0, 0, 2, 1)
     assert (lane.stored, lane.duplicate, lane.conflict, lane.failed) == (1, 1, 1, 1)
     assert lane.quarantined == {"signature_mismatch": 1}
+
+
+async def test_a_source_may_be_answered_by_a_function_that_writes_to_its_queue(build_dir: Path) -> None:
+    async with a_stack(build_dir, state=with_handshake(a_state())) as stack:
+        assert await post(stack, {"challenge": "c"}) == 200
+        assert await post(stack, metrics(("Stored", None))) == 202
+        assert await post(stack, signature="forged") == 403
+        lane = await idle(stack)
+    assert (lane.stored, lane.refused) == (1, {"bad_signature": 1})
 
 
 async def test_refused_requests_are_counted_by_reason(build_dir: Path) -> None:

@@ -9,7 +9,7 @@ from moto import mock_aws
 from common.keyring import KeyRing
 from common.scheme import Scheme, preset
 from processor.process import Lane
-from processor.settings import Settings
+from processor.settings import DeduplicateBy, Settings
 from processor.store import EventStore
 
 if TYPE_CHECKING:
@@ -27,12 +27,15 @@ class Bench:
     source: str = "github"
     scheme: Scheme = field(default_factory=lambda: preset("github"))
     secrets: list[str] = field(default_factory=lambda: ["s3cret"])
+    deduplicate_by: DeduplicateBy = "id"
     now: float = NOW
     reads: int = 0
 
     def lane(self) -> Lane:
         return Lane(
-            settings=Settings(self.source, self.scheme, 300, "webhook-test/github", TABLE, 30, "webhook-test"),
+            settings=Settings(
+                self.source, self.scheme, 300, "webhook-test/github", TABLE, 30, "webhook-test", self.deduplicate_by
+            ),
             keyring=None if self.scheme.kind == "unsigned" else KeyRing(self._fetch, self.scheme.key_encoding),
             store=EventStore(self.client, TABLE, 30),
             clock=lambda: self.now,

@@ -7,7 +7,7 @@ from typing import Any
 from common.envelope import write_head
 from common.keys import Key
 from common.scheme import preset
-from common.signature import sign
+from webhookctl.sender import sign
 
 RECEIVED_AT = 1_700_000_000
 
@@ -21,14 +21,15 @@ def record(
     event_id: str = "evt-1",
     signed_at: int = RECEIVED_AT,
     message_id: str = "message-1",
+    received_at: int = RECEIVED_AT,
     headers: dict[str, str] | None = None,
     rendered_body: str | None = None,
 ) -> dict[str, Any]:
-    signed = sign(preset(scheme), Key(key.encode()), timestamp=str(signed_at), event_id=event_id, body=body)
-    lower = {name.lower(): value for name, value in {**signed, "content-type": "application/json"}.items()}
+    signed = sign(preset(scheme), Key(key.encode()), body, at=signed_at, event_id=event_id)
+    lower = {name.lower(): value for name, value in {**signed.headers, "content-type": "application/json"}.items()}
     envelope = {
         "version": 1,
-        "received_at_ms": RECEIVED_AT * 1000,
+        "received_at_ms": received_at * 1000,
         "request_id": "request=",
         "head": write_head(source, lower | (headers or {})),
         "body": base64.b64encode(body).decode() if rendered_body is None else rendered_body,

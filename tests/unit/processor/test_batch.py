@@ -1,14 +1,16 @@
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from botocore.exceptions import ClientError
 
-from processor.batch import RESERVED_MS, process_batch
+from common.keys import Key
+from processor.batch import WRITE_MS, process_batch, reserved_ms
 from processor.event import Outcome
 from processor.report import metric_lines
+from processor.settings import DeduplicateBy
 from tests.unit.processor.conftest import NOW, Bench
 from tests.unit.processor.records import record
 
@@ -46,11 +48,29 @@ def test_a_fault_of_aws_is_logged_with_its_code_and_fails_the_record(
     assert "s3cret" not in str([vars(entry) for entry in caplog.records])
 
 
-def test_records_that_can_not_be_begun_in_time_come_back_instead_of_timing_out(bench: Bench) -> None:
+@pytest.mark.parametrize("deduplicate_by", ["id", "body", "both"])
+def test_records_that_can_not_be_begun_in_time_come_back_instead_of_timing_out(
+    bench: Bench, deduplicate_by: DeduplicateBy
+) -> None:
+    bench.deduplicate_by = deduplicate_by
+    reserved = reserved_ms(deduplicate_by)
     records = [record(event_id=f"evt-{n}", message_id=f"m-{n}") for n in range(4)]
-    batch = process_batch(records, bench.lane(), countdown(RESERVED_MS, RESERVED_MS - 1))
+    batch = process_batch(records, bench.lane(), countdown(reserved, reserved - 1))
     assert len(batch.results) == 2
     assert batch.failed == ["m-2", "m-3"]
+
+
+def test_as_many_writes_as_a_record_can_take_fit_into_the_time_kept_for_it(bench: Bench) -> None:
+    writes: list[str] = []
+    bench.client.meta.events.register("before-call.dynamodb.PutItem", lambda **_: writes.append(""))
+    for deduplicate_by in get_args(DeduplicateBy):
+        bench.deduplicate_by = deduplicate_by
+        for body in (b"first", b"second"):
+            writes.clear()
+            process_batch([record(body + deduplicate_by.encode(), event_id=deduplicate_by)], bench.lane(), plenty)
+            assert 0 < len(writes) * WRITE_MS <= reserved_ms(deduplicate_by)
+        if deduplicate_by != "body":  # by which there are no conflicts
+            assert len(writes) * WRITE_MS == reserved_ms(deduplicate_by)
 
 
 def test_the_first_record_is_begun_however_little_time_is_left(bench: Bench) -> None:
@@ -93,13 +113,15 @@ def test_metrics_count_outcomes_reasons_failures_and_delays(bench: Bench) -> Non
         "Conflict": 1,
         "Failed": 1,
         "Quarantined": 1,
+        "Verified": 3,
         "Delay_ms": [100_000],
     }
     assert [line["reason"] for line in lines if "Quarantined" in line] == ["signature_mismatch"]
+    assert [line["key"] for line in lines if "Verified" in line] == [Key(b"s3cret").id]
 
 
 def test_more_delays_than_one_line_may_hold_go_into_several(bench: Bench) -> None:
     batch = process_batch([record()], bench.lane(), plenty)
     lines = [json.loads(line) for line in metric_lines("ns", "github", [*batch.results] * 250, 0, NOW)]
-    assert [len(line["Delay_ms"]) for line in lines] == [100, 100, 50]
+    assert [len(line["Delay_ms"]) for line in lines if "Delay_ms" in line] == [100, 100, 50]
     assert sum(line.get("Stored", 0) for line in lines) == 250

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from aws_xray_sdk.core import xray_recorder
 
+from common.keys import Key
 from processor.settings import read_settings
 from tests.unit.processor.conftest import TABLE, Bench
 from tests.unit.processor.records import record
@@ -20,6 +21,7 @@ ENVIRONMENT = {
     "TABLE_NAME": TABLE,
     "EVENT_RETENTION_DAYS": "30",
     "METRICS_NAMESPACE": "webhook-test",
+    "DEDUPLICATE_BY": "id",
 }
 
 
@@ -51,9 +53,10 @@ def test_a_batch_is_processed_and_only_failures_are_reported(
     ]
     answer = handler.handle({"Records": records}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
-    assert len(bench.items()) == 2
-    line = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert sorted(item["sk"]["S"] for item in bench.items()) == ["event", "event", "key", "key"]
+    line, *keys = map(json.loads, capsys.readouterr().out.splitlines())
     assert (line["source"], line["Stored"], line["Failed"]) == ("github", 2, 1)
+    assert {line["key"]: line["Verified"] for line in keys} == {Key(b"s3cret").id: 1, Key(b"older").id: 1}
 
 
 def test_a_secret_without_a_value_fails_the_batch_and_quarantines_nothing(handler: ModuleType, bench: Bench) -> None:
@@ -77,7 +80,8 @@ def test_a_missing_variable_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("TOLERANCE_SECONDS", "soon"), ("SCHEME", "github"), ("SCHEME", '"nobody"')]
+    ("name", "value"),
+    [("TOLERANCE_SECONDS", "soon"), ("SCHEME", "github"), ("SCHEME", '"nobody"'), ("DEDUPLICATE_BY", "Id")],
 )
 def test_a_wrong_variable_is_an_error_at_start(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=r".+"):

@@ -14,6 +14,7 @@ from moto import mock_aws
 from webhookctl.cli import main
 
 REGION = "eu-central-1"
+QUEUES = f"https://sqs.{REGION}.amazonaws.com/123456789012"
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ def outputs_of(base_url: str, schemes: dict[str, Any]) -> dict[str, Any]:
                 "scheme": scheme if isinstance(scheme, str) else None,
                 "custom_scheme_json": None if isinstance(scheme, str) else json.dumps(scheme),
                 "secret_name": None if scheme == "unsigned" else f"webhook-test/{name}",
+                "queue_url": f"{QUEUES}/webhook-test-{name}",
+                "dead_letter_queue_url": f"{QUEUES}/webhook-test-{name}-dead-letter",
             }
             for name, scheme in schemes.items()
         },

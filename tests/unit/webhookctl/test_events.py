@@ -2,6 +2,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +34,13 @@ class Kept:
         self.store = EventStore(client, TABLE, 30)
 
     def event(
-        self, event_id: str = "evt-1", *, age_seconds: int = 0, source: str = "github", body: bytes = b"{}"
+        self,
+        event_id: str = "evt-1",
+        *,
+        age_seconds: int = 0,
+        source: str = "github",
+        body: bytes = b"{}",
+        sender_id: str = "",
     ) -> None:
         received_at_ms = NOW_MS - 1000 * age_seconds
         event = Event(
@@ -46,6 +53,7 @@ class Kept:
             request_id="request",
             message_id=f"message-{source}-{event_id}-{age_seconds}",
             body=body,
+            sender_id=sender_id,
         )
         self.store.put_event(event, received_at_ms / 1000 + 0.25)
 
@@ -212,6 +220,7 @@ def test_an_event_is_found_by_its_senders_id_alone(kept: Kept, query: Query) -> 
         "outcome": "stored",
         "event_id": "evt-1",
         "event_type": "push",
+        "sender_id": None,
         "key_id": "0123abcd",
         "content_type": "application/json",
         "message_id": "message-stripe-evt-1-0",
@@ -221,6 +230,12 @@ def test_an_event_is_found_by_its_senders_id_alone(kept: Kept, query: Query) -> 
         "body_sha256": hashlib.sha256(body).hexdigest(),
         "conflicts": [],
     }
+
+
+def test_an_event_that_goes_by_its_body_is_shown_with_the_senders_id(kept: Kept, query: Query) -> None:
+    kept.event("sha256:00", sender_id="evt-1")
+    assert query("event", "sha256:00", "--json").document["sender_id"] == "evt-1"
+    assert re.search(r"sender's id +evt-1\n", query("event", "sha256:00").out)
 
 
 def test_later_ones_of_the_same_id_are_shown_with_it(kept: Kept, query: Query) -> None:

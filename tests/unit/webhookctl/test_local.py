@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from common.headers import gather
+from common.signature import Request
 from tests.unit.webhookctl.conftest import Run, outputs_of
 from webhookctl import applying, local_demo
 from webhookctl.arguments import read_header_lines
@@ -23,6 +24,7 @@ from webhookctl.local.terraform import Applied, ApplyFailed
 from webhookctl.local.terraform_log import Progress
 from webhookctl.local_up import EXAMPLE_BODY, example_source, signed_curl
 from webhookctl.packages import ensure_packages
+from webhookctl.signing import keys_in
 from webhookctl.verification import Genuine, judge
 
 AT = 1_700_000_000
@@ -78,8 +80,9 @@ def test_the_curl_that_is_printed_is_genuine(source: str) -> None:
     assert command[:2] == ["curl", f"http://127.0.0.1:8080/v1/webhooks/{source}"]
     assert command[-2:] == ["--data-raw", EXAMPLE_BODY.decode()]
     headers = read_header_lines([after for before, after in pairwise(command) if before == "-H"])
-    secret = SECRETS[source].encode()
-    assert isinstance(judge(chosen.scheme, secret, headers, EXAMPLE_BODY, at=AT, tolerance_seconds=0), Genuine)
+    keys = keys_in(SECRETS[source], chosen.scheme, "")
+    judgement = judge(chosen.scheme, keys, Request(headers), EXAMPLE_BODY, at=AT, tolerance_seconds=0)
+    assert isinstance(judgement, Genuine)
     assert headers["content-type"] == gather([("content-type", "application/json")])["content-type"]
 
 

@@ -15,7 +15,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer, unused_port
 
 from common.headers import gather
+from common.keys import read_keys
 from common.scheme import preset
+from common.signature import Request
 from tests.unit.webhookctl.conftest import REGION, Ended, Run
 from webhookctl.sending import MAX_UNDER_WAY, Answer, Burst, Sent, Webhook, send
 from webhookctl.signing import first_key
@@ -90,7 +92,8 @@ Sender = Callable[..., "asyncio.Future[Ended]"]
 
 def judged(scheme: str, request: web.Request, body: bytes) -> object:
     at = int(re.findall(r"t=([0-9]+)", request.headers.get("Stripe-Signature", "t=0"))[0])
-    return judge(preset(scheme), SECRET.encode(), gather(request.headers.items()), body, at=at, tolerance_seconds=0)
+    keys = read_keys([SECRET], "utf8")
+    return judge(preset(scheme), keys, Request(gather(request.headers.items())), body, at=at, tolerance_seconds=0)
 
 
 async def test_a_webhook_is_signed_with_the_first_key_and_posted(sender: Sender, endpoint: Endpoint) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from common.keys import Key
 from common.scheme import Scheme
 from webhookctl.local.demo.delivery import Delivery, Kind
-from webhookctl.signing import sender_headers
+from webhookctl.sender import sign
 
 OVERSIZE_BYTES = 220_000
 """More than fits a message of 256 KiB once it is base64 in an envelope, less than API Gateway refuses by itself."""
@@ -55,8 +55,9 @@ class Sender:
 
     def deliver(self, kind: Kind, body: bytes, event_id: str, at: float) -> Delivery:
         """A genuine request of that kind."""
-        headers = sender_headers(self.scheme, self.key, body, at=at, event_id=event_id, event_type="demo")
-        return Delivery(kind, self.source, {"Content-Type": "application/json", **headers}, body, event=event_id)
+        signed = sign(self.scheme, self.key, body, at=at, event_id=event_id, event_type="demo")
+        headers = {"Content-Type": "application/json", **signed.headers}
+        return Delivery(kind, self.source, headers, signed.body, event=event_id)
 
 
 def burst(senders: list[Sender], total: int, at: float, seed: int) -> list[Delivery]:
@@ -119,18 +120,23 @@ def _stale(sender: Sender, of: Delivery, number: int, at: float) -> Delivery:
 
 def _malformed(sender: Sender, of: Delivery, number: int, _: float) -> Delivery:
     value = ("", "sha256=", "v1=zz", "\u00ff" * 64, "v0=" + "g" * 64, "v1,====", "t=,v1=", "=" * 300)[number % 8]
-    status = 401 if not value else 403
+    status = 403 if value else _unsigned_status(sender)
     return _with_signature(replace(of, kind=Kind.MALFORMED, status=status, event=""), sender, value)
 
 
 def _unsigned(sender: Sender, of: Delivery, _: int, __: float) -> Delivery:
-    return _with_signature(replace(of, kind=Kind.UNSIGNED, status=401, event=""), sender, None)
+    return _with_signature(replace(of, kind=Kind.UNSIGNED, status=_unsigned_status(sender), event=""), sender, None)
+
+
+def _unsigned_status(sender: Sender) -> int:
+    """API Gateway itself misses the one header that a signature can be in; of several, the authorizer does."""
+    return 401 if sender.scheme.signature and len(sender.scheme.signature.headers) == 1 else 403
 
 
 def _with_signature(delivery: Delivery, sender: Sender, value: str | None) -> Delivery:
-    header = sender.scheme.signature.header if sender.scheme.signature else ""
-    headers = {name: text for name, text in delivery.headers.items() if name != header}
-    return replace(delivery, headers=headers if value is None else {**headers, header: value})
+    names = sender.scheme.signature.headers if sender.scheme.signature else ()
+    headers = {name: text for name, text in delivery.headers.items() if name not in names}
+    return replace(delivery, headers=headers if value is None else {**headers, names[0]: value})
 
 
 def _content_type(_: Sender, of: Delivery, number: int, __: float) -> Delivery:

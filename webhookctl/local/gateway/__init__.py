@@ -10,6 +10,7 @@ from webhookctl.local.gateway.integration import Send
 from webhookctl.local.gateway.model import (
     Api,
     Authorizer,
+    Function,
     GatewayResponse,
     IdentitySource,
     Integration,
@@ -25,6 +26,7 @@ __all__ = [
     "SERVER_OPTIONS",
     "Api",
     "Authorizer",
+    "Function",
     "Gateway",
     "GatewayError",
     "GatewayResponse",

@@ -54,7 +54,12 @@ class Exchange:
 def first_context(
     api: Api, *, method: str, full_path: str, protocol: str, headers: Headers, source_ip: str, now: float
 ) -> dict[str, Any]:
-    """The context variables that are known before anything has run."""
+    """The context variables that are known before anything has run.
+
+    `domainName` is what the Host header says, and `path` is as it was sent, with the stage (API Gateway Developer
+    Guide, "Variables for data transformations"). `https://<domainName><path>` is therefore the URL that the sender
+    called, without its query; only here is it plain HTTP, on a `domainName` with a port.
+    """
     domain = headers.find("Host") or ""
     return {
         "accountId": api.account_id,

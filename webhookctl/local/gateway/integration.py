@@ -2,6 +2,10 @@
 
 API Gateway Developer Guide, "Data transformations for REST APIs in API Gateway" and "Integrations for REST APIs in API
 Gateway".
+
+In a response template `$input.params` is the method request's, as in a request template: "Returns a map of all the
+request parameters" ("Variables for data transformations"), and so LocalStack renders response templates. Public APIs
+answer a `hub.challenge` so, out of a MOCK (yalayo/fb_bot_api, `main.tf`).
 """
 
 import asyncio
@@ -10,8 +14,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from webhookctl.local.gateway.authorizer import Invoke
 from webhookctl.local.gateway.errors import Refused, TemplateError
 from webhookctl.local.gateway.exchange import Exchange
+from webhookctl.local.gateway.function import call_function
 from webhookctl.local.gateway.media_type import (
     JSON,
     NotConvertible,
@@ -32,8 +38,8 @@ from webhookctl.local.gateway.vtl import Template
 
 Send = Callable[[str, str, bytes], Awaitable[tuple[int, bytes]]]
 
-# How SQS labels its JSON answers to API Gateway. It decides whether they count as binary data: with this type among the
-# API's binary media types, CONVERT_TO_TEXT shows a response template their base64.
+# How SQS and Lambda label their JSON answers to API Gateway. It decides whether they count as binary data: with this
+# type among the API's binary media types, CONVERT_TO_TEXT shows a response template their base64.
 ANSWER_TYPE = JSON
 
 
@@ -50,12 +56,16 @@ class Backend:
     Raises TemplateError for a template that cannot be rendered faithfully.
     """
 
-    def __init__(self, integration: Integration, api: Api, send: Send, *, answer_type: str = ANSWER_TYPE) -> None:
+    def __init__(
+        self, integration: Integration, api: Api, invoke: Invoke, send: Send, *, answer_type: str = ANSWER_TYPE
+    ) -> None:
         self._integration = integration
+        self._traced = api.stage.tracing
         self._binary_media_types = api.binary_media_types
         self._stage_variables = TemplateMap(api.stage.variables)
+        self._invoke = invoke
         self._send = send
-        self._answer_is_binary = integration.queue is not None and is_binary(answer_type, api.binary_media_types)
+        self._answer_is_binary = integration.backend is not None and is_binary(answer_type, api.binary_media_types)
         self._templates = {kind: _template(text) for kind, text in integration.templates.items()}
         self._responses = tuple(_prepare(response) for response in integration.responses)
 
@@ -67,8 +77,8 @@ class Backend:
             exchange.headers.single,
         )
         request = self._request(exchange, parameters)
-        status, answer = await self._ask(exchange, request)
-        return self._response(exchange, parameters, status, answer)
+        selector, answer = await self._ask(exchange, request)
+        return self._response(exchange, parameters, selector, answer)
 
     def _request(self, exchange: Exchange, parameters: Parameters) -> bytes:
         media_type = essence(exchange.headers.find("Content-Type"))
@@ -91,23 +101,26 @@ class Backend:
             raise Refused("UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type")
         return exchange.body
 
-    async def _ask(self, exchange: Exchange, request: bytes) -> tuple[int, bytes]:
-        queue = self._integration.queue
-        if queue is None:
-            return _mock_status(request), b""
-        status, answer = await self._send_in_time(queue, request)
-        exchange.log["status"] = status
-        return status, answer
-
-    async def _send_in_time(self, queue: Queue, request: bytes) -> tuple[int, bytes]:
+    async def _ask(self, exchange: Exchange, request: bytes) -> tuple[str, bytes]:
+        """The text that selects an integration response, and the answer."""
+        backend = self._integration.backend
+        if backend is None:
+            return str(_mock_status(request)), b""
         try:
             async with asyncio.timeout(self._integration.timeout_seconds):
-                return await self._send(queue.account_id, queue.name, request)
+                if isinstance(backend, Queue):
+                    status, answer = await self._send(backend.account_id, backend.name, request)
+                    selector = str(status)
+                else:
+                    trace_header = exchange.trace.header if self._traced else None
+                    status, (selector, answer) = 200, await call_function(backend, request, trace_header, self._invoke)
         except TimeoutError as error:
             raise Refused("INTEGRATION_TIMEOUT", "Endpoint request timed out") from error
+        exchange.log["status"] = status
+        return selector, answer
 
-    def _response(self, exchange: Exchange, parameters: Parameters, status: int, answer: bytes) -> Answer:
-        response = self._selected(status)
+    def _response(self, exchange: Exchange, parameters: Parameters, selector: str, answer: bytes) -> Answer:
+        response = self._selected(selector)
         accept = essence(exchange.headers.find("Accept"))
         context = Context(exchange.context)
         try:
@@ -130,12 +143,12 @@ class Backend:
             headers=headers | context.override.header.values,
         )
 
-    def _selected(self, status: int) -> _Response:
+    def _selected(self, selector: str) -> _Response:
         default = None
         for response in self._responses:
             if response.model.pattern is None:
                 default = response
-            elif response.model.pattern.fullmatch(str(status)):
+            elif response.model.pattern.fullmatch(selector):
                 return response
         if default is None:
             raise _misconfigured()

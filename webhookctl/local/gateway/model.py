@@ -50,10 +50,17 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Integration:
-    """An integration of type AWS with one SQS queue, or of type MOCK when `queue` is None."""
+class Function:
+    """The Lambda function an integration's URI names."""
 
-    queue: Queue | None
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """An integration of type AWS with one backend, or of type MOCK when `backend` is None."""
+
+    backend: Queue | Function | None
     templates: Mapping[str, str]
     responses: tuple[IntegrationResponse, ...]
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ null. The references of a parsed template are therefore bound to a `Reference`, 
 what API Gateway writes.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -17,6 +18,9 @@ _TEXT_METHODS: Mapping[str, Callable[..., object]] = {
     "length": len,
     "startsWith": str.startswith,
     "contains": str.__contains__,
+    "matches": lambda text, pattern: re.fullmatch(pattern, text) is not None,
+    # Of its patterns the subset takes one: a backslash and an apostrophe, which airspeed has unescaped to just these.
+    "replaceAll": str.replace,
 }
 
 

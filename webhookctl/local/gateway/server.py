@@ -38,7 +38,7 @@ SERVER_OPTIONS: Mapping[str, Any] = {"auto_decompress": False, "max_line_size": 
 class Gateway:
     """Serves one Api. It is built whole at start: a NotModelled or TemplateError there, never while requests run.
 
-    `invoke(function_arn, event, trace_header)` runs an authorizer and raises FunctionError; `send(account_id,
+    `invoke(function_arn, event, trace_header)` runs a function and raises FunctionError; `send(account_id,
     queue_name, form)` is SQS's query protocol, answered with a status and JSON. `on_access` gets each access log line;
     `now` is the wall clock in seconds.
     """
@@ -59,7 +59,7 @@ class Gateway:
         self._responses = GatewayResponses(api)
         self._access_log = AccessLog(api.stage, on_access)
         self._router = Router(api.stage.name, api.routes)
-        self._backends = {_key(route): _backend(route, api, send, answer_type) for route in api.routes}
+        self._backends = {_key(route): _backend(route, api, invoke, send, answer_type) for route in api.routes}
         self._buckets = {_key(route): TokenBucket(route.throttle) for route in api.routes if route.throttle}
 
     @classmethod
@@ -176,9 +176,9 @@ def _key(route: Route) -> tuple[str, str]:
     return route.method, route.path
 
 
-def _backend(route: Route, api: Api, send: Send, answer_type: str) -> Backend:
+def _backend(route: Route, api: Api, invoke: Invoke, send: Send, answer_type: str) -> Backend:
     try:
-        return Backend(route.integration, api, send, answer_type=answer_type)
+        return Backend(route.integration, api, invoke, send, answer_type=answer_type)
     except TemplateError as error:
         raise NotModelled(f"{route.method} {route.path}", str(error)) from error
 

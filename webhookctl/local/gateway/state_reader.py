@@ -11,6 +11,7 @@ from webhookctl.local.gateway.errors import NotModelled
 from webhookctl.local.gateway.model import (
     Api,
     Authorizer,
+    Function,
     GatewayResponse,
     IdentitySource,
     Integration,
@@ -235,8 +236,10 @@ def _integration(state: State, resource: Resource) -> Integration:
         raise NotModelled(resource.address, f"it is an integration of type {kind}")
     if (values.get("connection_type") or "INTERNET") != "INTERNET":
         raise NotModelled(resource.address, f"its connection is {values['connection_type']}")
+    if kind == "MOCK":
+        _check_mock(resource)
     return Integration(
-        queue=_queue(resource) if kind == "AWS" else None,
+        backend=_backend(resource) if kind == "AWS" else None,
         templates=dict(values.get("request_templates") or {}),
         responses=_responses(state, resource),
         passthrough=values.get("passthrough_behavior") or "WHEN_NO_MATCH",
@@ -245,14 +248,26 @@ def _integration(state: State, resource: Resource) -> Integration:
     )
 
 
-def _queue(resource: Resource) -> Queue:
+def _check_mock(resource: Resource) -> None:
+    _refuse(resource, "request_parameters", "it maps request parameters")
+    if not resource.values.get("request_templates"):
+        raise NotModelled(resource.address, "it has no request template that names a status")
+
+
+def _backend(resource: Resource) -> Queue | Function:
     values = resource.values
-    queue = _QUEUE.fullmatch(values.get("uri") or "")
-    if queue is None:
-        raise NotModelled(resource.address, f"its backend is {values.get('uri')!r} and not a queue")
+    uri = values.get("uri") or ""
     if values.get("integration_http_method") != "POST":
         raise NotModelled(resource.address, f"its integration_http_method is {values.get('integration_http_method')}")
-    if dict(values.get("request_parameters") or {}) != {"integration.request.header.Content-Type": FORM}:
+    parameters = dict(values.get("request_parameters") or {})
+    if function := _FUNCTION.fullmatch(uri):
+        if parameters:
+            raise NotModelled(resource.address, "it maps request parameters to a function's invocation")
+        return Function(function[1])
+    queue = _QUEUE.fullmatch(uri)
+    if queue is None:
+        raise NotModelled(resource.address, f"its backend is {uri!r}, no queue and no function")
+    if parameters != {"integration.request.header.Content-Type": FORM}:
         raise NotModelled(resource.address, f"its request_parameters are not just the Content-Type {FORM}")
     return Queue(account_id=queue[1], name=queue[2])
 

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.unit.local.gateway.deployed import deployed
+from tests.unit.local.gateway.deployed import FUNCTION_ARN, HANDSHAKE_ARN, deployed
 from webhookctl.local.gateway import SERVER_OPTIONS, Api, Gateway
 from webhookctl.local.gateway.state_reader import read_api
 from webhookctl.local.state import State
@@ -44,10 +44,12 @@ class Bench:
     effect: str = "Allow"
     context: Mapping[str, Any] = field(default_factory=lambda: {"head": "aGVhZA"})
     authorizer: Callable[[Mapping[str, Any]], Any] | None = None
+    function: Callable[[Mapping[str, Any]], Any] = lambda _event: {}
     answer: tuple[int, bytes] = (200, json.dumps(STORED).encode())
     now: float = NOW
     hangs: bool = False
     events: list[Mapping[str, Any]] = field(default_factory=list)
+    invoked: list[Any] = field(default_factory=list)
     traces: list[str | None] = field(default_factory=list)
     sent: list[tuple[str, str, bytes]] = field(default_factory=list)
     access: list[str] = field(default_factory=list)
@@ -65,7 +67,13 @@ class Bench:
         return json.loads(self.form["MessageBody"])
 
     async def invoke(self, function_arn: str, event: Mapping[str, Any], trace_header: str | None) -> Any:
-        assert function_arn.startswith("arn:aws:lambda:")
+        if function_arn == HANDSHAKE_ARN:
+            self.invoked.append(json.loads(json.dumps(event)))
+            self.traces.append(trace_header)
+            if self.hangs:
+                await asyncio.Event().wait()
+            return self.function(event)
+        assert function_arn == FUNCTION_ARN
         self.events.append(json.loads(json.dumps(event)))
         self.traces.append(trace_header)
         return self.authorizer(event) if self.authorizer else self.policy(event["methodArn"])
@@ -80,6 +88,10 @@ class Bench:
         if self.hangs:
             await asyncio.Event().wait()
         return self.answer
+
+    async def get(self, path: str = "/v1/webhooks/github", **headers: str) -> Reply:
+        """Send a GET as senders do, without a Content-Type unless it is given."""
+        return await self.request("GET", path, None, {name.replace("_", "-"): value for name, value in headers.items()})
 
     async def post(
         self, body: Any = b"{}", path: str = "/v1/webhooks/github", method: str = "POST", **headers: str

@@ -14,6 +14,7 @@ REGION = "eu-central-1"
 API = "a1b2c3d4e5"
 EXECUTION_ARN = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}"
 FUNCTION_ARN = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:webhook-dev-authorizer"
+HANDSHAKE_ARN = FUNCTION_ARN.replace("authorizer", "github-handshake")
 TYPES = ("application/json", "application/x-www-form-urlencoded")
 
 REQUEST_TEMPLATE = (TEMPLATES / "send_message.vtl").read_text()
@@ -39,12 +40,12 @@ def without(state: State, kind: str) -> State:
     return State(outputs={}, managed=tuple(each for each in state.managed if each.type != f"aws_api_gateway_{kind}"))
 
 
-def method_settings(source: str, *, rate: float, burst: int) -> Resource:
+def method_settings(source: str, *, rate: float, burst: int, method: str = "POST") -> Resource:
     values = {
-        "method_path": f"~1webhooks~1{source}/POST",
+        "method_path": f"~1webhooks~1{source}/{method}",
         "settings": [{"throttling_rate_limit": rate, "throttling_burst_limit": burst, "caching_enabled": False}],
     }
-    return resource("aws_api_gateway_method_settings", "post", values, source)
+    return resource("aws_api_gateway_method_settings", method.lower(), values, source)
 
 
 def gateway_response(kind: str, status: str | None, template: object) -> Resource:
@@ -57,11 +58,61 @@ def gateway_response(kind: str, status: str | None, template: object) -> Resourc
     return resource("aws_api_gateway_gateway_response", "this", values, kind)
 
 
-def integration_response(source: str, status: str, pattern: str | None, template: str, **more: Any) -> list[Resource]:
-    key = {"resource_id": f"r-{source}", "http_method": "POST", "status_code": status}
-    name = f"answer_{status}"
+def mocked(source: str, template: str, *responses: Resource, **more: Any) -> list[Resource]:
+    """GET of a source as a MOCK integration with this request template and what `integration_response` made."""
+    key = {"resource_id": f"r-{source}", "http_method": "GET"}
+    method = {**key, "authorization": "NONE", "authorizer_id": "", "api_key_required": False}
+    integration = {
+        **key,
+        "type": "MOCK",
+        "connection_type": "INTERNET",
+        "uri": "",
+        "integration_http_method": "",
+        "passthrough_behavior": "NEVER",
+        "content_handling": "CONVERT_TO_TEXT",
+        "request_parameters": None,
+        "request_templates": {"application/json": template},
+        "timeout_milliseconds": 29000,
+        **more,
+    }
     return [
-        resource("aws_api_gateway_method_response", name, {**key, "response_parameters": None}, source),
+        resource("aws_api_gateway_method", "get", method, source),
+        resource("aws_api_gateway_integration", "mock", integration, source),
+        *responses,
+    ]
+
+
+def invoking(template: str, *extra: Resource, changes: Changes | None = None, **more: Any) -> State:
+    """The environment of `deployed` whose one source's POST invokes a function with what this template writes."""
+    integration = {
+        "uri": f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{HANDSHAKE_ARN}/invocations",
+        "request_parameters": {},
+        "request_templates": dict.fromkeys(TYPES, template),
+        **more,
+    }
+    return deployed(changes={**(changes or {}), "integration": integration}, extra=extra)
+
+
+def handshaken() -> State:
+    """The environment of `deployed` whose one source has a handshake."""
+    reply = {"response_templates": {"application/json": (TEMPLATES / "handshake_reply.vtl").read_text()}}
+    return invoking((TEMPLATES / "handshake_request.vtl").read_text(), changes={"integration_response": reply})
+
+
+def integration_response(
+    source: str,
+    status: str,
+    pattern: str | None,
+    template: str,
+    *,
+    method: str = "POST",
+    declared: Mapping[str, bool] | None = None,
+    **more: Any,
+) -> list[Resource]:
+    key = {"resource_id": f"r-{source}", "http_method": method, "status_code": status}
+    name = f"{method.lower()}_{status}"
+    return [
+        resource("aws_api_gateway_method_response", name, {**key, "response_parameters": declared}, source),
         resource(
             "aws_api_gateway_integration_response",
             name,
@@ -130,7 +181,7 @@ def _source(source: str) -> list[Resource]:
         ),
         resource(
             "aws_api_gateway_integration",
-            "sqs",
+            "post",
             {
                 **key,
                 "type": "AWS",

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from tests.unit.local.gateway.conftest import Serve
 from tests.unit.local.gateway.deployed import EXECUTION_ARN, REQUEST_TEMPLATE, deployed, gateway_response
 from tests.unit.local.gateway.velocity.case import Case
+from webhookctl.local.gateway.exchange import first_context
+from webhookctl.local.gateway.headers import Headers
+from webhookctl.local.gateway.state_reader import read_api
 
 ACCESS_FORMAT = json.dumps(
     {
@@ -43,10 +46,26 @@ async def test_the_authorizers_event_is_api_gateways(serve: Serve) -> None:
         "v1",
         "/webhooks/github",
     )
+    assert context["domainName"] == event["headers"]["Host"] == bench.url.removeprefix("http://")
+    assert (event["httpMethod"], context["httpMethod"]) == ("POST", "POST")
     assert (context["requestTimeEpoch"], context["requestTime"]) == (1700000000250, "14/Nov/2023:22:13:20 +0000")
     assert (context["identity"]["sourceIp"], context["identity"]["userAgent"]) == ("127.0.0.1", "Hook/1")
     assert context["requestId"] == "mine"
     assert context["extendedRequestId"].endswith("=")
+
+
+def test_the_url_that_the_sender_called_is_in_the_context() -> None:
+    """A custom domain's base path is in the path, where the API's own domain has the stage."""
+    api = read_api(deployed())
+    for domain, path in (
+        (f"{api.id}.execute-api.x.amazonaws.com", "/v1/webhooks/x"),
+        ("h.example.com", "/in/webhooks/x"),
+    ):
+        headers = Headers([("Host", domain)])
+        context = first_context(
+            api, method="POST", full_path=path, protocol="HTTP/1.1", headers=headers, source_ip="192.0.2.1", now=1.0
+        )
+        assert f"https://{context['domainName']}{context['path']}" == f"https://{domain}{path}"
 
 
 async def test_an_empty_query_is_null(serve: Serve) -> None:
@@ -192,7 +211,11 @@ async def test_a_backend_that_takes_too_long_is_a_504(serve: Serve) -> None:
 async def test_a_mock_answers_with_the_status_of_its_request_template(serve: Serve) -> None:
     changes: dict[str, dict[str, Any]] = {
         "method": {"authorization": "NONE"},
-        "integration": {"type": "MOCK", "request_templates": {"application/json": '{"statusCode": 204}'}},
+        "integration": {
+            "type": "MOCK",
+            "request_parameters": None,
+            "request_templates": {"application/json": '{"statusCode": 204}'},
+        },
     }
     bench = await serve(deployed(changes=changes))
     assert ((await bench.post()).status, bench.sent, bench.events) == (200, [], [])

@@ -1,11 +1,14 @@
 """The ingestion module's templates behind the gateway, whichever way API Gateway shows them SQS's answer."""
 
 import json
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.unit.local.gateway.conftest import Serve
-from tests.unit.local.gateway.deployed import TEMPLATES, deployed, integration_response, without
+from tests.unit.local.gateway.deployed import TEMPLATES, deployed, handshaken, integration_response, mocked, without
+from webhookctl.local.function_error import FunctionError
 from webhookctl.local.gateway.integration import ANSWER_TYPE
 from webhookctl.local.state import State
 
@@ -67,3 +70,114 @@ async def test_the_form_holds_the_message_and_the_trace_only_when_there_is_one(s
     found = {name.removeprefix(attribute): value for name, value in bench.form.items() if name.startswith(attribute)}
     assert found == (expected if trace else {})
     assert set(bench.form) - {attribute + name for name in found} == {"Action", "MessageBody"}
+
+
+@pytest.mark.parametrize("answer_type", [ANSWER_TYPE, "application/x-amz-json-1.0"])
+@pytest.mark.parametrize("status", [200, 202, 403, 413, 503])
+async def test_a_functions_answer_names_the_status_and_holds_the_body(
+    serve: Serve, answer_type: str, status: int
+) -> None:
+    bench = await serve(handshaken(), answer_type=answer_type)
+    bench.function = lambda _event: {"status": status, "body": '{"id":"/é"}'}
+    reply = await bench.post()
+    assert (reply.status, reply.json) == (status, {"id": "/é"})
+
+
+@pytest.mark.parametrize("answer_type", [ANSWER_TYPE, "application/x-amz-json-1.0"])
+@pytest.mark.parametrize(
+    "answer", [{}, {"status": 201}, {"status": "20"}, {"status": 500}, {"statusCode": 200, "body": "{}"}]
+)
+async def test_an_answer_without_one_of_our_statuses_is_a_503(serve: Serve, answer_type: str, answer: Any) -> None:
+    bench = await serve(handshaken(), answer_type=answer_type)
+    bench.function = lambda _event: answer
+    reply = await bench.post()
+    assert (reply.status, reply.json["error"], reply.json["reason"]) == (
+        503,
+        "INTEGRATION_FAILURE",
+        "handshake_failure",
+    )
+    assert reply.json["request_id"] == reply.headers["x-amz-apigw-id"]
+
+
+@pytest.mark.parametrize("answer_type", [ANSWER_TYPE, "application/x-amz-json-1.0"])
+@pytest.mark.parametrize("answer", [None, "ok", [], {"status": 200, "body": {}}])
+async def test_an_answer_of_another_form_is_a_failure_too(serve: Serve, answer_type: str, answer: Any) -> None:
+    bench = await serve(handshaken(), answer_type=answer_type)
+    bench.function = lambda _event: answer
+    assert (await bench.post()).status in (500, 503)
+
+
+@pytest.mark.parametrize("message", ["200", "202", "413", "2023-11-14T22:13:20.250Z Task timed out", "{}", "", "\n"])
+async def test_no_error_of_a_function_is_an_accepted_webhook_whichever_response_it_selects(
+    serve: Serve, message: str
+) -> None:
+    def fail(_event: Any) -> Any:
+        raise FunctionError("ValueError", message)
+
+    bench = await serve(handshaken())
+    bench.function = fail
+    reply = await bench.post()
+    assert (reply.status, reply.json["reason"]) == (503, "handshake_failure")
+
+
+TOKEN = "verify_me-0123456789"
+ASKED = {"hub.mode": "subscribe", "hub.verify_token": TOKEN, "hub.challenge": "1158201444"}
+OKTA = "X-Okta-Verification-Challenge"
+
+
+def challenged(kind: str, content_type: str) -> State:
+    """An environment whose source answers the GETs of Meta or Okta, as modules/ingestion/challenge.tf has them."""
+
+    def template(name: str) -> str:
+        return (TEMPLATES / f"challenge_{name}.vtl").read_text().replace("VERIFY_TOKEN", TOKEN)
+
+    text: dict[str, Any] = {
+        "declared": {"method.response.header.Content-Type": False},
+        "response_parameters": {"method.response.header.Content-Type": f"'{content_type}'"},
+    }
+    answered = integration_response("github", "200", "200", template(f"{kind}_answer"), method="GET", **text)
+    refused = integration_response("github", "403", None, template("refused"), method="GET")
+    return deployed(extra=mocked("github", template(kind), *answered, *refused))
+
+
+async def test_meta_gets_its_challenge_back_as_plain_text(serve: Serve) -> None:
+    bench = await serve(challenged("meta", "text/plain"))
+    reply = await bench.get(f"/v1/webhooks/github?{urlencode(ASKED)}", Accept="*/*")
+    assert (reply.status, reply.body, reply.headers["Content-Type"]) == (200, b"1158201444", "text/plain")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        *({other: value for other, value in ASKED.items() if other != name} for name in ASKED),
+        *({**ASKED, name: ""} for name in ASKED),
+        {**ASKED, "hub.mode": "unsubscribe"},
+        {**ASKED, "hub.verify_token": "VERIFY_TOKEN"},
+        {**ASKED, "hub.verify_token": TOKEN + "0"},
+        {**ASKED, "hub.challenge": "<script>alert(1)</script>"},
+        {**ASKED, "hub.challenge": "1" * 201},
+        {**ASKED, "hub.challenge": "1\n"},
+    ],
+)
+async def test_who_does_not_know_metas_token_or_wants_something_else_said_is_refused(
+    serve: Serve, asked: dict[str, str]
+) -> None:
+    bench = await serve(challenged("meta", "text/plain"))
+    reply = await bench.get(f"/v1/webhooks/github?{urlencode(asked)}")
+    assert (reply.status, reply.json["error"], reply.json["reason"]) == (403, "ACCESS_DENIED", "handshake_refused")
+    assert reply.json["request_id"] == reply.headers["x-amz-apigw-id"]
+
+
+@pytest.mark.parametrize("name", [OKTA, OKTA.lower()])
+async def test_okta_gets_its_challenge_back_in_json(serve: Serve, name: str) -> None:
+    bench = await serve(challenged("okta", "application/json"))
+    reply = await bench.get(**{name: "LCeCWEOqYEv2dBQ.cR4_-="})
+    assert (reply.status, reply.json) == (200, {"verification": "LCeCWEOqYEv2dBQ.cR4_-="})
+
+
+@pytest.mark.parametrize("headers", [{}, {OKTA: ""}, {OKTA: '"}'}, {OKTA: "a" * 201}])
+async def test_without_a_challenge_of_oktas_form_the_answer_is_a_refusal(serve: Serve, headers: dict[str, str]) -> None:
+    bench = await serve(challenged("okta", "application/json"))
+    reply = await bench.get(f"/v1/webhooks/github?{OKTA}=query", **headers)
+    assert (reply.status, reply.json["reason"]) == (403, "handshake_refused")

@@ -4,14 +4,17 @@ import pytest
 
 from tests.unit.local.gateway.deployed import (
     FUNCTION_ARN,
+    HANDSHAKE_ARN,
     deployed,
     gateway_response,
     integration_response,
+    invoking,
     method_settings,
+    mocked,
     resource,
     without,
 )
-from webhookctl.local.gateway import IdentitySource, NotModelled, Queue, Throttle
+from webhookctl.local.gateway import Function, IdentitySource, NotModelled, Queue, Throttle
 from webhookctl.local.gateway.state_reader import read_api
 
 
@@ -19,7 +22,7 @@ def test_an_api_is_read_as_it_is_deployed() -> None:
     api = read_api(deployed(["github", "slack"], extra=[method_settings("slack", rate=50, burst=20)]))
     github, slack = api.routes
     assert (github.path, github.method, github.throttle) == ("/webhooks/github", "POST", None)
-    assert (slack.integration.queue, slack.throttle) == (Queue("123456789012", "webhook-dev-slack"), Throttle(50, 20))
+    assert (slack.integration.backend, slack.throttle) == (Queue("123456789012", "webhook-dev-slack"), Throttle(50, 20))
     assert github.authorizer is not None
     assert github.authorizer.function_arn == FUNCTION_ARN
     assert github.authorizer.identity_sources == (IdentitySource("header", "X-Hub-Signature-256"),)
@@ -61,8 +64,10 @@ def test_an_http_api_is_not_passed_over() -> None:
         ("authorizer", {"authorizer_result_ttl_in_seconds": 300}, "cached"),
         ("authorizer", {"identity_source": "method.request.path.x"}, "identity source"),
         ("authorizer", {"authorizer_uri": "x"}, "URI"),
-        ("integration", {"type": "AWS_PROXY"}, "AWS_PROXY"),
-        ("integration", {"uri": "arn:aws:apigateway:eu-central-1:dynamodb:action/PutItem"}, "not a queue"),
+        ("integration", {"type": "HTTP_PROXY"}, "HTTP_PROXY"),
+        ("integration", {"type": "MOCK"}, "maps request parameters"),
+        ("integration", {"type": "MOCK", "request_parameters": None, "request_templates": {}}, "no request template"),
+        ("integration", {"uri": "arn:aws:apigateway:eu-central-1:dynamodb:action/PutItem"}, "no queue and no function"),
         ("integration", {"request_parameters": {}}, "Content-Type"),
         ("integration", {"integration_http_method": "GET"}, "integration_http_method"),
         ("integration", {"connection_type": "VPC_LINK"}, "VPC_LINK"),
@@ -77,6 +82,37 @@ def test_an_http_api_is_not_passed_over() -> None:
 def test_a_setting_that_is_not_modelled_is_named(kind: str, change: dict[str, Any], says: str) -> None:
     with pytest.raises(NotModelled, match=says):
         read_api(deployed(changes={kind: change}))
+
+
+def test_an_integration_with_a_function_is_read_as_it_is_deployed() -> None:
+    [route] = read_api(invoking("{}", timeout_milliseconds=10_000)).routes
+    assert route.integration.backend == Function(HANDSHAKE_ARN)
+    assert route.integration.timeout_seconds == 10
+    assert len(route.integration.responses) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"type": "AWS_PROXY"}, "AWS_PROXY"),
+        ({"integration_http_method": "GET"}, "integration_http_method"),
+        ({"request_parameters": {"integration.request.header.X-Amz-Invocation-Type": "'Event'"}}, "a function's"),
+        ({"connection_type": "VPC_LINK"}, "VPC_LINK"),
+    ],
+)
+def test_a_setting_that_is_not_modelled_for_a_function_is_named(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(NotModelled, match=says):
+        read_api(invoking("{}", **change))
+
+
+def test_a_get_stands_beside_the_post_of_its_resource() -> None:
+    answers = integration_response("github", "200", None, "ok", method="GET")
+    settings = method_settings("github", rate=5, burst=3, method="GET")
+    post, get = read_api(deployed(extra=[*mocked("github", '{"statusCode": 200}', *answers), settings])).routes
+    assert (get.path, get.method, get.authorizer) == ("/webhooks/github", "GET", None)
+    assert (get.throttle, post.throttle) == (Throttle(5, 3), None)
+    assert (get.integration.backend, len(get.integration.responses)) == (None, 1)
+    assert len(post.integration.responses) == 2
 
 
 def test_a_response_that_aws_refuses_is_refused() -> None:

@@ -3,6 +3,7 @@ import pytest
 from webhookctl.local.gateway import Api, Gateway, Integration, IntegrationResponse, NotModelled, Queue, Route, Stage
 from webhookctl.local.gateway.errors import TemplateError
 from webhookctl.local.gateway.subset import check_subset
+from webhookctl.local.gateway.template_functions import UTIL
 from webhookctl.local.gateway.template_values import Context, Input, Parameters
 from webhookctl.local.gateway.vtl import Template
 
@@ -32,8 +33,13 @@ from webhookctl.local.gateway.vtl import Template
         "$undefined",
         "${context.a|'alternate'}",
         "$input.body.replaceAll('a', 'b')",
+        """$input.body.replaceAll("\\\\'", '"')""",
+        """#set($a = "\\\\'")$a""",
         "$input.body.getClass()",
         "$util.none($input.body)",
+        "#if($input.body.matches('.*'))x#end",
+        "#if($input.body.matches($context.a))x#end",
+        '#if($input.body.matches("[a-z$context.a]{1,2}"))x#end',
         "\\$context.a",
         "costs $5",
         "a#set($x = 'a\\n')b",
@@ -60,15 +66,18 @@ def test_what_does_not_parse_is_refused(template: str) -> None:
         ("#if(\"$!context.none\" != '')x#{else}y#end", "y"),
         ("#if($context.none == 'x' || !$input.body.startsWith('{'))x#else\ny#end", "x"),
         ("#if(($context.a == 'v') && $input.body.contains('b'))x#end", "x"),
+        ("#if($input.body.matches('[a-z]{4,4}') && !$input.body.matches('[a-z]{1,3}'))x#end", "x"),
+        ("#if($context.none.matches('[a-z]{0,9}'))x#{else}y#end", "y"),
         ("#set($a = $input.body)##\n$a|${a}|$!a", "body|body|body"),
         ("#* a comment *#x", "x"),
+        ("""$util.escapeJavaScript("it's").replaceAll("\\\\'", "'")""", "it's"),
     ],
 )
 def test_what_both_render_alike_is_rendered(template: str, expected: str) -> None:
     parsed = Template(template)
     check_subset(parsed)
     given = Input("body", Parameters({}, {}, {}))
-    assert parsed.render({"input": given, "context": Context({"a": "v"})}) == expected
+    assert parsed.render({"input": given, "util": UTIL, "context": Context({"a": "v"})}) == expected
 
 
 def test_a_gateway_does_not_start_with_such_a_template() -> None:

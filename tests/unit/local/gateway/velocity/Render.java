@@ -10,8 +10,8 @@ import org.apache.velocity.app.event.ReferenceInsertionEventHandler;
 
 /**
  * Renders mapping templates with Apache Velocity 1.7. A case is lines of a name, a tab and base64, ended by an empty line; the names are
- * `template`, `body`, `header.X`, `query.X`, `path.X`, `context.a.b`, and `json.a.b` for what a JSON body holds. The answer is one line:
- * base64 of the rendering, a blank, and the overridden status or a dash.
+ * `template`, `body`, `header.X`, `query.X`, `path.X`, `context.a.b`, and `json.a.b` or `integer.a.b` for what a JSON body holds. The
+ * answer is one line: base64 of the rendering, a blank, and the overridden status or a dash.
  */
 public class Render {
     static String text(Object value) {
@@ -97,14 +97,15 @@ public class Render {
     @SuppressWarnings("unchecked")
     static String render(VelocityEngine engine, Map<String, String> given) throws Exception {
         Map<String, Object> params = new HashMap<>(), context = new HashMap<>(), json = new HashMap<>();
-        Map<String, Map<String, Object>> trees = Map.of("context", context, "json", json);
+        Map<String, Map<String, Object>> trees = Map.of("context", context, "json", json, "integer", json);
         Map<String, String> places = Map.of("header", "header", "query", "querystring", "path", "path");
         for (String place : places.values()) params.put(place, new HashMap<String, Object>());
         Map<String, Object> override = new HashMap<>();
         context.put("responseOverride", override);
         for (Map.Entry<String, String> each : given.entrySet()) {
             String[] name = each.getKey().split("\\.", 2);
-            Object value = each.getKey().equals("context.requestTimeEpoch") ? (Object) Long.valueOf(each.getValue()) : each.getValue();
+            boolean integer = each.getKey().equals("context.requestTimeEpoch") || name[0].equals("integer");
+            Object value = integer ? (Object) Long.valueOf(each.getValue()) : each.getValue();
             if (trees.containsKey(name[0])) put(trees.get(name[0]), name[1], value);
             if (places.containsKey(name[0])) ((Map<String, Object>) params.get(places.get(name[0]))).put(name[1], value);
         }

@@ -30,7 +30,7 @@ HOSTILE = (
     "eyJhIjoxfQ==",
     "a&MessageBody=b&Action=DeleteQueue",
     "100%25 +1 +%2B ~*-._ /?#[]@!$'()*,;=:",
-    "\"quoted\" \\ 'single' `back`",
+    "\"quoted\" \\ 'single' `back` \\\\' \\' \\",
     "tab\tline\r\nnul\x00 bell\x07 del\x7f",
     "ü ß 漢字 😀 \ufffd \uffff \u2028",
     "$context.requestId ${input.body} $!x #set($a = 1) #if(true)x#end ## comment #* block *# \\$x",
@@ -43,8 +43,18 @@ ANSWERS = (
     '{"Error":{"Code":"InvalidMessageContents","Message":"no","Type":"Sender"},"RequestId":"r"}',
     '{"Error":{"Code":"KmsThrottled","Message":"\\"InvalidParameterValue\\"? no: throttled","Type":"Sender"}}',
 )
+REPLIES = (
+    *(json.dumps({"status": status, "body": '{"id":"JKJa/XmP"}'}) for status in (200, 202, 403, 413, 503)),
+    *(json.dumps({"status": status, "body": "{}"}) for status in (199, 201, 500, 2020, -200, "20", "200 ", None)),
+    '{"body":"{}"}',
+    '{"statusCode":200,"body":"{}"}',
+    '{"errorMessage":"200","errorType":"ValueError","requestId":"r","stackTrace":[]}',
+)
+REQUESTS = ("send_message.vtl", "handshake_request.vtl")
 CONTEXT = {"requestTimeEpoch": "1700000000250", "extendedRequestId": "JKJa/XmP+LvHcE=", "authorizer.head": "e30"}
 TRACE = "Root=1-6553f100-d2046871936b13e27ff9bc87;Parent=9891a649179f22ab;Sampled=0"
+META = {"hub.mode": "subscribe", "hub.verify_token": "VERIFY_TOKEN", "hub.challenge": "1158201444"}
+OKTA = "X-Okta-Verification-Challenge"
 # The constructs that templates may be made of, beyond what ours happen to use.
 CONSTRUCTS = (
     "$util.urlEncode($input.body)|$util.base64Encode($input.body)|$util.escapeJavaScript($input.body)",
@@ -53,28 +63,44 @@ CONSTRUCTS = (
         "#set($a = $input.body)\n"
         "#if($a.startsWith('{') && $a != '{}')\n{\n#elseif(!$a.contains('%'))\nplain\n#else\n%\n#end\n$a"
     ),
+    "#if($input.body.matches('[A-Za-z0-9_.=-]{1,200}'))some#elseif($context.none.matches('[a-z]{0,1}'))null#{else}other#end",
     '#if($context.authorizer.none == \'x\' || "$!context.authorizer.none" != "")there#{else}not there#end',
 )
 
 
 def cases() -> Iterator[Case]:
     """Our templates and all constructs over hostile input, and directives with white space in every place."""
-    request = (TEMPLATES / "send_message.vtl").read_text()
+    for name in REQUESTS:
+        request = (TEMPLATES / name).read_text()
+        for text in HOSTILE:
+            yield Case(request, text, context=CONTEXT)
+            yield Case(request, "e30=", context={**CONTEXT, "authorizer.head": text, "authorizer.trace": text})
+        yield Case(request, "e30=", context={**CONTEXT, "authorizer.trace": TRACE})
+        yield Case(request, "e30=", context={"requestTimeEpoch": "1"})
     for text in HOSTILE:
-        yield Case(request, text, context=CONTEXT)
-        yield Case(request, "e30=", context={**CONTEXT, "authorizer.head": text, "authorizer.trace": text})
         for construct in CONSTRUCTS:
             yield Case(construct, text, header={"X": text, "get": text}, context=CONTEXT)
-    yield Case(request, "e30=", context={**CONTEXT, "authorizer.trace": TRACE})
-    yield Case(request, "e30=", context={"requestTimeEpoch": "1"})
     yield Case(CONSTRUCTS[1], header={"X": "header"}, query={"X": "query"}, path={"X": "path"})
     for template in sorted(TEMPLATES.glob("*.vtl")):
-        if template.name != "send_message.vtl":
-            for answer in ANSWERS:
+        if template.name.startswith("challenge_"):
+            yield from _challenges(template.read_text())
+        elif template.name not in REQUESTS:
+            for answer in REPLIES if template.name == "handshake_reply.vtl" else ANSWERS:
                 yield Case(template.read_text(), answer, context=CONTEXT)
                 if "$input.path" not in template.read_text():
                     yield Case(template.read_text(), base64.b64encode(answer.encode()).decode(), context=CONTEXT)
     yield from _white_space(random.Random(1))  # noqa: S311  # the same templates every time
+
+
+def _challenges(template: str) -> Iterator[Case]:
+    yield Case(template, query=META, context=CONTEXT)
+    yield Case(template, context=CONTEXT)
+    for text in (*HOSTILE, "a" * 200, "a" * 201, "aB9_-", "aB9.=", "[a]", "a\n"):
+        for name in META if "hub." in template else ():
+            yield Case(template, query={**META, name: text}, header=META, context=CONTEXT)
+        for name in (OKTA, OKTA.lower(), OKTA.upper()) if OKTA in template else ():
+            yield Case(template, header={name: text}, query={OKTA: "query"}, context=CONTEXT)
+    yield Case(template, header={OKTA: "one", OKTA.lower(): "two", **META}, context=CONTEXT)
 
 
 def _white_space(choice: random.Random) -> Iterator[Case]:
