@@ -22,7 +22,6 @@ ENCODINGS = ("hex", "base64")
 SEPARATORS = (",", ";", " ")
 UNITS = ("seconds", "milliseconds", "iso8601")
 ALGORITHMS = ("HS256", "ES256")
-HANDSHAKES = ("meta", "okta", "slack", "zoom")
 
 _PLACEHOLDER = re.compile(r"(\{(?:id|timestamp|body|method|url|params|/[^{}]*)\})")
 _UNKNOWN_PLACEHOLDER = re.compile(r"\{\w*\}")

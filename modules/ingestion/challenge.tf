@@ -1,13 +1,21 @@
-# A sender that makes sure of its URL with a GET, whose answer is a text of the request's own: API Gateway answers it by itself.
-# Nobody signs it, so there is nothing to authorize; a template decides, and only ever echoes letters, digits, - and the like.
+# A sender that makes sure of its URL with a GET, whose answer is a text of the request's own, or with a HEAD: API Gateway answers it
+# by itself. Nobody signs it, so there is nothing to authorize; a template decides, and only ever echoes letters, digits, - and the like.
 locals {
   challenge_templates = {
+    intercom = {
+      method       = "HEAD"
+      request      = file("${path.module}/templates/challenge_intercom.vtl")
+      answer       = file("${path.module}/templates/challenge_intercom_answer.vtl")
+      content_type = "application/json"
+    }
     meta = {
+      method       = "GET"
       request      = file("${path.module}/templates/challenge_meta.vtl")
       answer       = file("${path.module}/templates/challenge_meta_answer.vtl")
       content_type = "text/plain"
     }
     okta = {
+      method       = "GET"
       request      = file("${path.module}/templates/challenge_okta.vtl")
       answer       = file("${path.module}/templates/challenge_okta_answer.vtl")
       content_type = "application/json"
@@ -23,12 +31,12 @@ locals {
   }
 }
 
-resource "aws_api_gateway_method" "get" {
+resource "aws_api_gateway_method" "challenge" {
   for_each = local.challenges
 
   rest_api_id   = aws_api_gateway_rest_api.this.id
   resource_id   = aws_api_gateway_resource.source[each.key].id
-  http_method   = "GET"
+  http_method   = each.value.method
   authorization = "NONE"
 }
 
@@ -37,7 +45,7 @@ resource "aws_api_gateway_integration" "challenge" {
 
   rest_api_id          = aws_api_gateway_rest_api.this.id
   resource_id          = aws_api_gateway_resource.source[each.key].id
-  http_method          = aws_api_gateway_method.get[each.key].http_method
+  http_method          = aws_api_gateway_method.challenge[each.key].http_method
   type                 = "MOCK"
   content_handling     = "CONVERT_TO_TEXT" # MOCK needs it where the API has binary types: Developer Guide, "Content type conversions"
   passthrough_behavior = "NEVER"           # anything else would let the sender's body name the status
@@ -51,7 +59,7 @@ resource "aws_api_gateway_method_response" "answered" {
 
   rest_api_id         = aws_api_gateway_rest_api.this.id
   resource_id         = aws_api_gateway_resource.source[each.key].id
-  http_method         = aws_api_gateway_method.get[each.key].http_method
+  http_method         = aws_api_gateway_method.challenge[each.key].http_method
   status_code         = "200"
   response_parameters = { "method.response.header.Content-Type" = false }
 }
@@ -74,7 +82,7 @@ resource "aws_api_gateway_method_response" "refused" {
 
   rest_api_id = aws_api_gateway_rest_api.this.id
   resource_id = aws_api_gateway_resource.source[each.key].id
-  http_method = aws_api_gateway_method.get[each.key].http_method
+  http_method = aws_api_gateway_method.challenge[each.key].http_method
   status_code = "403"
 }
 

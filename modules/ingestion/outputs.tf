@@ -4,7 +4,7 @@ output "endpoint" {
 
   # Usable only then: throttled as configured, with an authorizer that may be called and queues that may be written to.
   depends_on = [
-    aws_api_gateway_method_settings.get,
+    aws_api_gateway_method_settings.challenge,
     aws_api_gateway_method_settings.post,
     aws_iam_role_policy.gateway,
     aws_iam_role_policy.invoke,

@@ -54,7 +54,7 @@ resource "terraform_data" "some_routes" {
       aws_api_gateway_integration.challenge,
       aws_api_gateway_integration_response.answered,
       aws_api_gateway_integration_response.refused,
-      aws_api_gateway_method.get,
+      aws_api_gateway_method.challenge,
       aws_api_gateway_method_response.answered,
       aws_api_gateway_method_response.refused,
     ] : values(made)[*].id
@@ -115,12 +115,12 @@ resource "aws_api_gateway_method_settings" "post" {
   }
 }
 
-resource "aws_api_gateway_method_settings" "get" {
+resource "aws_api_gateway_method_settings" "challenge" {
   for_each = local.challenges
 
   rest_api_id = aws_api_gateway_rest_api.this.id
   stage_name  = aws_api_gateway_stage.this.stage_name
-  method_path = "~1webhooks~1${each.key}/${aws_api_gateway_method.get[each.key].http_method}"
+  method_path = "~1webhooks~1${each.key}/${aws_api_gateway_method.challenge[each.key].http_method}"
 
   settings {
     metrics_enabled        = true

@@ -23,6 +23,7 @@ SOURCE: dict[str, Any] = {
 # Sources of modules/webhook: senders that want an answer, sign a URL or the head, sign with a private key, spell twice.
 SENDERS: dict[str, Any] = {
     "meta": {"scheme": "meta", "verify_token": "verify_me-0123456789", "rate_per_second": 7, "burst": 9},
+    "intercom": {"scheme": "intercom"},
     "okta": {"scheme": "okta"},
     "zoom": {"scheme": "zoom", "handshake": True, "deduplicate_by": "body", "success_status": 202},
     "slack": {"scheme": "slack"},

@@ -5,7 +5,7 @@ import re
 from tests.plan.plan import Plan
 from tests.plan.workspace import PROJECT
 
-HANDSHAKES = re.compile(r"\.(get|challenge|answered|refused|handshake|invoke)\[")
+HANDSHAKES = re.compile(r"\.(challenge|answered|refused|handshake|invoke)\[")
 
 
 def test_prod_is_protected_where_dev_is_disposable(dev: Plan, prod: Plan) -> None:

@@ -1,4 +1,4 @@
-"""Senders that make sure of their URL: a GET that API Gateway answers, or a function before the queue."""
+"""Senders that make sure of their URL: a GET or HEAD that API Gateway answers, or a function before the queue."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,8 @@ from tests.plan.inputs import SENDERS
 from tests.plan.plan import Plan
 from tests.plan.workspace import PROJECT
 
-CHALLENGES = {"meta": "text/plain", "okta": "application/json"}
+CHALLENGES = {"intercom": "application/json", "meta": "text/plain", "okta": "application/json"}
+METHODS = {"intercom": "HEAD", "meta": "GET", "okta": "GET"}
 FUNCTIONS = {"zoom"}
 # By the AWS provider, as all of an integration but type, credentials, passthrough_behavior and the two methods.
 CHANGED_IN_PLACE = {"uri", "request_parameters", "request_templates", "response_templates"}
@@ -18,13 +19,14 @@ def template(name: str) -> str:
     return (PROJECT / f"modules/ingestion/templates/{name}.vtl").read_text(encoding="utf-8")
 
 
-def test_who_asks_with_a_get_is_answered_by_api_gateway_itself(senders: Plan) -> None:
-    methods = senders.by_source("aws_api_gateway_method", name="get")
+def test_who_asks_with_a_get_or_a_head_is_answered_by_api_gateway_itself(senders: Plan) -> None:
+    methods = senders.by_source("aws_api_gateway_method", name="challenge")
     integrations = senders.by_source("aws_api_gateway_integration", name="challenge")
     assert set(methods) == set(integrations) == set(CHALLENGES)
-    assert all((method["http_method"], method["authorization"]) == ("GET", "NONE") for method in methods.values())
-    for integration in integrations.values():
-        assert (integration["type"], integration["http_method"]) == ("MOCK", "GET")
+    assert {key: method["http_method"] for key, method in methods.items()} == METHODS
+    assert all(method["authorization"] == "NONE" for method in methods.values())
+    for key, integration in integrations.items():
+        assert (integration["type"], integration["http_method"]) == ("MOCK", METHODS[key])
         assert integration["passthrough_behavior"] == "NEVER", "or the sender's body could name the status"
         assert set(integration["request_templates"]) == {"application/json"}
 
@@ -56,7 +58,7 @@ def test_a_header_of_an_answer_is_declared_by_its_method(senders: Plan) -> None:
 
 def test_a_get_is_throttled_as_its_sources_post_is(senders: Plan) -> None:
     posts = senders.by_source("aws_api_gateway_method_settings", name="post")
-    for key, settings in senders.by_source("aws_api_gateway_method_settings", name="get").items():
+    for key, settings in senders.by_source("aws_api_gateway_method_settings", name="challenge").items():
         assert settings["settings"] == posts[key]["settings"]
     assert posts["meta"]["settings"][0]["throttling_rate_limit"] == SENDERS["meta"]["rate_per_second"]
 

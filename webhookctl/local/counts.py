@@ -38,7 +38,10 @@ class Counts:
         lane = self.lanes.get(str(entry.get("route")).removeprefix(ROUTE_PREFIX), self.lanes[UNKNOWN_ROUTE])
         status = str(entry.get("status", ""))
         if status.startswith("2"):
-            lane.accepted += entry.get("method") != "GET"  # which is a sender's handshake, and no webhook
+            lane.accepted += entry.get("method") not in (
+                "GET",
+                "HEAD",
+            )  # which are a sender's handshake, and no webhook
         elif status:
             lane.refused[_reason(entry, status)] += 1
 

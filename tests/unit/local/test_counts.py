@@ -22,6 +22,12 @@ def counts() -> Counts:
     return Counts(["github", "slack"])
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_an_answered_challenge_is_no_webhook(counts: Counts, method: str) -> None:
+    counts.add_access(access(status="200", method=method))
+    assert counts.lanes["github"] == LaneCounts()
+
+
 @pytest.mark.parametrize("status", ["200", "202"])
 def test_a_2xx_is_accepted(counts: Counts, status: str) -> None:
     counts.add_access(access(status=status))

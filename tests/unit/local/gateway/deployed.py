@@ -58,9 +58,9 @@ def gateway_response(kind: str, status: str | None, template: object) -> Resourc
     return resource("aws_api_gateway_gateway_response", "this", values, kind)
 
 
-def mocked(source: str, template: str, *responses: Resource, **more: Any) -> list[Resource]:
-    """GET of a source as a MOCK integration with this request template and what `integration_response` made."""
-    key = {"resource_id": f"r-{source}", "http_method": "GET"}
+def mocked(source: str, template: str, *responses: Resource, http_method: str = "GET", **more: Any) -> list[Resource]:
+    """A method of a source as a MOCK integration with this request template and what `integration_response` made."""
+    key = {"resource_id": f"r-{source}", "http_method": http_method}
     method = {**key, "authorization": "NONE", "authorizer_id": "", "api_key_required": False}
     integration = {
         **key,

@@ -125,8 +125,8 @@ ASKED = {"hub.mode": "subscribe", "hub.verify_token": TOKEN, "hub.challenge": "1
 OKTA = "X-Okta-Verification-Challenge"
 
 
-def challenged(kind: str, content_type: str) -> State:
-    """An environment whose source answers the GETs of Meta or Okta, as modules/ingestion/challenge.tf has them."""
+def challenged(kind: str, content_type: str, method: str = "GET") -> State:
+    """An environment whose source answers Meta's or Okta's GET, or Intercom's HEAD, as modules/ingestion does."""
 
     def template(name: str) -> str:
         return (TEMPLATES / f"challenge_{name}.vtl").read_text().replace("VERIFY_TOKEN", TOKEN)
@@ -135,9 +135,9 @@ def challenged(kind: str, content_type: str) -> State:
         "declared": {"method.response.header.Content-Type": False},
         "response_parameters": {"method.response.header.Content-Type": f"'{content_type}'"},
     }
-    answered = integration_response("github", "200", "200", template(f"{kind}_answer"), method="GET", **text)
-    refused = integration_response("github", "403", None, template("refused"), method="GET")
-    return deployed(extra=mocked("github", template(kind), *answered, *refused))
+    answered = integration_response("github", "200", "200", template(f"{kind}_answer"), method=method, **text)
+    refused = integration_response("github", "403", None, template("refused"), method=method)
+    return deployed(extra=mocked("github", template(kind), *answered, *refused, http_method=method))
 
 
 async def test_meta_gets_its_challenge_back_as_plain_text(serve: Serve) -> None:
@@ -167,6 +167,13 @@ async def test_who_does_not_know_metas_token_or_wants_something_else_said_is_ref
     reply = await bench.get(f"/v1/webhooks/github?{urlencode(asked)}")
     assert (reply.status, reply.json["error"], reply.json["reason"]) == (403, "ACCESS_DENIED", "handshake_refused")
     assert reply.json["request_id"] == reply.headers["x-amz-apigw-id"]
+
+
+async def test_intercom_s_head_is_answered_and_nothing_is_said(serve: Serve) -> None:
+    bench = await serve(challenged("intercom", "application/json", "HEAD"))
+    reply = await bench.request("HEAD", "/v1/webhooks/github", None, {})
+    assert (reply.status, reply.body) == (200, b"")
+    assert b"Missing Authentication Token" in (await bench.get()).body
 
 
 @pytest.mark.parametrize("name", [OKTA, OKTA.lower()])
