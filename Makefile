@@ -16,7 +16,7 @@ demo: build ## Run the whole pipeline on this machine and check where everything
 
 test: lint ## Lint, then every test
 	@scripts/build.sh --with-cryptography
-	@.venv/bin/python -m pytest
+	@scripts/test.sh
 
 lint: build ## Formatting, types, and terraform validate
 	@scripts/lint.sh
