@@ -14,8 +14,9 @@ build: setup ## Build the Lambda zips into build/
 demo: build ## Run the whole pipeline on this machine and check where everything ended
 	@.venv/bin/webhookctl local demo
 
-test: lint ## Lint, then every test
+test: setup ## Lint, then every test
 	@scripts/build.sh --with-cryptography
+	@scripts/lint.sh
 	@scripts/test.sh
 
 lint: build ## Formatting, types, and terraform validate
