@@ -9,7 +9,8 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-LEFT_OUT = ("__pycache__", "RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "py.typed")
+# What pip puts into bin begins with the path of the Python that built it.
+LEFT_OUT = ("__pycache__", "RECORD", "INSTALLER", "REQUESTED", "WHEEL", "bin", "direct_url.json", "py.typed")
 # Of aws-xray-sdk only the core and the botocore patch are used; its patches for web frameworks and databases are not.
 KEPT_EXTENSIONS = ("__init__.py", "botocore", "boto_utils.py", "resources", "util.py")
 
