@@ -13,8 +13,7 @@ from pathlib import Path, PurePosixPath
 LEFT_OUT = ("__pycache__", "RECORD", "INSTALLER", "REQUESTED", "WHEEL", "bin", "direct_url.json", "py.typed")
 # Of aws-xray-sdk only the core and the botocore patch are used; its patches for web frameworks and databases are not.
 KEPT_EXTENSIONS = ("__init__.py", "botocore", "boto_utils.py", "resources", "util.py")
-
-
+# Of schemes.json: what is said to people.
 NOT_FOR_LAMBDAS = ("title", "documentation", "note")
 
 
