@@ -1,10 +1,8 @@
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from common.keyring import KeyRing
 from common.scheme import Scheme, preset
@@ -47,15 +45,6 @@ class Bench:
     def _fetch(self) -> list[str]:
         self.reads += 1
         return list(self.secrets)
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    with mock_aws():
-        yield
 
 
 @pytest.fixture
