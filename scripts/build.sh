@@ -2,18 +2,62 @@
 # Builds build/<lambda>.zip for every directory in lambdas/ with a handler.py: its sources, lambdas/common, and what
 # requirements/<lambda>.txt pins. The same sources give the same bytes, on any day and under any umask.
 #
-# usage: build.sh [--with-cryptography]    also builds build/processor-cryptography.zip: the processor for senders that sign
-#                                          with a private key, compiled for the Lambdas' own Python and processor
+# usage: build.sh [--with-cryptography] [--with DIR]...
+#   --with-cryptography  also builds build/processor-cryptography.zip: the processor for senders that sign with a private
+#                        key, compiled for the Lambdas' own Python and processor
+#   --with DIR           also builds build/processor-PACKAGE.zip: the processor with DIR, the Python package of a lane's
+#                        handler, and with what DIR/requirements.txt pins, if it is there; with --with-cryptography
+#                        build/processor-PACKAGE-cryptography.zip, too
+#
+# Of DIR/requirements.txt, every requirement needs its hashes, and only what it names is installed: not their dependencies.
 set -euo pipefail
+shopt -s nullglob
+
+usage() {
+    sed -n '/^# usage:/,/^#$/s/^# //p' "$0" >&2
+    exit 2
+}
+
+refuse() {
+    echo "build: $*" >&2
+    exit 2
+}
+
+with_cryptography=
+packages=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --with-cryptography) with_cryptography=yes ;;
+        --with)
+            [ $# -gt 1 ] || usage
+            [ -d "$2" ] || refuse "--with $2: there is no such directory"
+            packages+=("$(cd "$2" && pwd)")
+            shift
+            ;;
+        *) usage ;;
+    esac
+    shift
+done
 cd "$(dirname "$0")/.."
 
-variant=${1:-}
-if [ $# -gt 1 ] || [[ ! "$variant" =~ ^(--with-cryptography)?$ ]]; then
-    sed -n 's/^# \(usage:.*\)/\1/p' "$0" >&2
-    exit 2
-fi
 python=.venv/bin/python
 [ -x "$python" ] || { echo "build: .venv is missing; make it with: make setup" >&2; exit 1; }
+
+# What such a package would stand before: Python's own modules, what Lambda's runtime brings, and cryptography's.
+reserved=" $("$python" -c 'import sys; print(*sys.stdlib_module_names)') "
+reserved+="awslambdaric boto3 botocore cffi cryptography dateutil jmespath s3transfer six urllib3 "
+
+names=" "
+for package in ${packages[@]+"${packages[@]}"}; do
+    name=$(basename "$package")
+    [[ "$name" =~ ^[A-Za-z_][A-Za-z0-9_]*$ ]] ||
+        refuse "--with $package: the directory's name is the package's, and $name is no name that Python can import"
+    [ -f "$package/__init__.py" ] || refuse "--with $package: it is no Python package, for it has no __init__.py"
+    [[ "$reserved" != *" $name "* ]] || refuse "--with $package: Lambda or another zip has a module of that name; choose another"
+    [[ "$names" != *" $name "* ]] || refuse "--with $package: there is another --with of that name"
+    names+="$name "
+done
+
 mkdir -p build
 staging=$(mktemp -d build/.XXXXXX) # here, so that a finished folder or zip comes into place in one step
 trap 'rm -rf "$staging"' EXIT
@@ -22,10 +66,12 @@ trap 'rm -rf "$staging"' EXIT
 vendor() {
     local requirements=$1
     shift
-    vendored=build/vendor/$(sha256sum <"$requirements" | cut -c1-16)
+    vendored=build/vendor/$({ echo "$@" && cat "$requirements"; } | sha256sum | cut -c1-16)
     if [ ! -d "$vendored" ]; then
+        mkdir "$staging/vendor" # pip makes none when nothing is pinned
         "$python" -m pip install -qq --disable-pip-version-check --require-hashes --no-deps --no-compile \
-            --only-binary :all: "$@" --requirement "$requirements" --target "$staging/vendor"
+            --only-binary :all: "$@" --requirement "$requirements" --target "$staging/vendor" ||
+            { echo "build: what $requirements pins can't be installed for Lambda" >&2; exit 1; }
         mkdir -p build/vendor
         mv "$staging/vendor" "$vendored"
     fi
@@ -35,8 +81,10 @@ vendor() {
 pure=(--platform any --implementation py --abi none)
 
 # Runtime and architecture of modules/function, whose system is Amazon Linux 2023 with glibc 2.34.
-lambda=(--implementation cp --python-version 3.13 --abi cp313 --abi abi3
-    --platform manylinux2014_aarch64 --platform manylinux_2_28_aarch64 --platform manylinux_2_34_aarch64)
+lambda=(--implementation cp --python-version 3.13 --abi cp313 --abi abi3 --platform manylinux2014_aarch64)
+for minor in $(seq 17 34); do
+    lambda+=(--platform "manylinux_2_${minor}_aarch64")
+done
 
 write() {
     local name=$1
@@ -44,6 +92,25 @@ write() {
     "$python" scripts/write_zip.py "$staging/$name.zip" "$@"
     mv "$staging/$name.zip" "build/$name.zip"
     printf 'build/%s.zip  %d bytes\n' "$name" "$(wc -c <"build/$name.zip")"
+}
+
+# The processor's zip for one handler's package; what the processor consists of is in `content`, as is cryptography.
+write_with() {
+    local package=$1 name entry
+    name=$(basename "$package")
+    for entry in "${content[@]}"; do
+        entry=$(basename "$entry")
+        [ "${entry%%.*}" != "$name" ] || refuse "--with $package: the processor has a module of that name; choose another"
+    done
+    local handler=("$package")
+    if [ -f "$package/requirements.txt" ]; then
+        vendor "$package/requirements.txt" "${lambda[@]}"
+        handler+=("$vendored"/*)
+    fi
+    write "processor-$name" "${content[@]}" "${handler[@]}"
+    if [ "$with_cryptography" ]; then
+        write "processor-$name-cryptography" "${content[@]}" "${cryptography[@]}" "${handler[@]}"
+    fi
 }
 
 for handler in lambdas/*/handler.py; do
@@ -55,8 +122,13 @@ for handler in lambdas/*/handler.py; do
         content+=("$vendored"/*)
     fi
     write "$name" "${content[@]}"
-    if [ "$name$variant" = processor--with-cryptography ]; then
+    [ "$name" = processor ] || continue
+    if [ "$with_cryptography" ]; then
         vendor requirements/processor-cryptography.txt "${lambda[@]}"
-        write processor-cryptography "${content[@]}" "$vendored"/*
+        cryptography=("$vendored"/*)
+        write processor-cryptography "${content[@]}" "${cryptography[@]}"
     fi
+    for package in ${packages[@]+"${packages[@]}"}; do
+        write_with "$package"
+    done
 done

@@ -37,11 +37,16 @@ app.add_typer(local, name="local")
 
 
 class Outcome(StrEnum):
-    """Where an entry of the table ended."""
+    """Where an entry of the table ended, or where the effect of a stored event stands."""
 
     STORED = "stored"
     CONFLICT = "conflict"
     QUARANTINED = "quarantined"
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    REJECTED = "rejected"
+    EXHAUSTED = "exhausted"
 
 
 BodyArgument = Annotated[
@@ -289,14 +294,19 @@ def events(
     A conflict came with the id of an earlier event, but with another body. A quarantined entry could not be verified:
     it has a reason in place of a type, and the queue's message id in place of an event id.
 
+    A stored event of a lane with an effect is listed by what became of that: it is running, waiting for its next
+    attempt, done, rejected for good, or exhausted, which means in the dead-letter queue. --outcome stored lists all of
+    them. Where few are in a state, --since makes it quicker to list them.
+
     \b
     Examples:
       webhookctl events --source github --since 1h
+      webhookctl events --source orders --outcome exhausted --since 2d
       webhookctl events --outcome quarantined --since 2d --env prod --json | jq .reason
     """
     from webhookctl.environment import choose_environment
     from webhookctl.event_view import show_rows, write_rows
-    from webhookctl.events import OUTCOMES, Table
+    from webhookctl.events import Table, choose_rows
     from webhookctl.faults import explained_faults
 
     earliest = read_since(since, datetime.now(UTC)) if since else None
@@ -304,7 +314,8 @@ def events(
     sources = [environment.source(source).name] if source else sorted(environment.sources)
     with explained_faults(environment):
         table = Table(environment.dynamodb(), environment.table_name)
-        rows = table.newest(sources, [outcome.value] if outcome else list(OUTCOMES), earliest, limit)
+        outcomes, effect = choose_rows(outcome.value if outcome else None)
+        rows = table.newest(sources, outcomes, earliest, limit, effect)
         if as_json:
             write_rows(rows)
         elif not (shown := show_rows(rows)):
@@ -331,6 +342,8 @@ def event(
     """Show one event: all that is known of it, its body, and others that came with the same id but another body.
 
     The body is shown when it is readable text, else the beginning of it in hexadecimal. --json has it whole, in base64.
+    Of an event whose lane has an effect it tells the attempts and the last error, when the next one is due or how it
+    ended. Exits with 1 after all the rest when the body is not whole yet: a large one is stored in several parts.
 
     \b
     Examples:
@@ -339,7 +352,7 @@ def event(
     """
     from webhookctl.environment import choose_environment
     from webhookctl.event_view import show_record, write_record
-    from webhookctl.events import Table, find_only
+    from webhookctl.events import Table, find_only, whole_body
     from webhookctl.faults import explained_faults
 
     if as_json and body_to == STDIN:
@@ -349,14 +362,17 @@ def event(
     with explained_faults(environment):
         record = find_only(Table(environment.dynamodb(), environment.table_name), sources, event_id)
     if body_to == STDIN:
-        write_bytes(record.entry.body)
+        write_bytes(whole_body(record.entry))
         return
-    if body_to:
+    if body_to and record.entry.body is not None:
         _write_file(body_to, record.entry.body)
+    max_attempts = environment.source(record.entry.row.source).attempts
     if as_json:
-        write_record(record)
+        write_record(record, max_attempts)
     else:
-        show_record(record)
+        show_record(record, max_attempts, time.time())
+    for entry in (record.entry, *record.conflicts):
+        whole_body(entry)
 
 
 @app.command(short_help="Show which of a source's keys can be retired.")
@@ -392,6 +408,72 @@ def keys(
         write_keys(report)
     else:
         show_keys(report)
+
+
+@app.command(short_help="Show what each source's lane is doing.")
+def lanes(
+    env: EnvOption = "local",
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show each source's lane: its effect, what its queues hold, and whether its circuit is closed, open or paused.
+
+    In flight are messages at work, and those put off: a failed event waits for its next attempt there. The
+    counts are SQS's own, which settle within about a minute. An open circuit lets one attempt through at a time, to
+    find out whether the backend works again; a paused one lets none through until it is resumed.
+
+    \b
+    Examples:
+      webhookctl lanes --env prod
+      webhookctl lanes --env prod --json | jq '.lanes[] | select(.dead_lettered > 0) | .source'
+    """
+    from webhookctl.environment import choose_environment
+    from webhookctl.faults import explained_faults
+    from webhookctl.lanes import read_lanes
+    from webhookctl.lanes_view import show_lanes, write_lanes
+
+    environment = choose_environment(env, region=region, profile=profile)
+    with explained_faults(environment):
+        found = read_lanes(environment)
+    if as_json:
+        write_lanes(found)
+    else:
+        show_lanes(found, environment, time.time())
+
+
+@app.command(short_help="Let a paused lane work again.")
+def resume(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source, as the environment names it.")],
+    env: EnvOption = "local",
+    profile: ProfileOption = None,
+    region: RegionOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Close a lane's circuit, so that its effect is attempted again: after a pause, or before an open one's next probe.
+
+    A lane is paused when its backend said that it wants no more (410 Gone): have that put right first, or it is paused
+    again. What was put off is attempted within a quarter of an hour. Of a lane that is neither paused nor open it says
+    so, and exits with 0.
+
+    \b
+    Examples:
+      webhookctl resume orders
+      webhookctl resume orders --env prod --json
+    """
+    from webhookctl.environment import choose_environment
+    from webhookctl.faults import explained_faults
+    from webhookctl.lanes import resume_lane
+    from webhookctl.lanes_view import show_resumed, write_resumed
+
+    environment = choose_environment(env, region=region, profile=profile)
+    resumed = environment.source(source)
+    with explained_faults(environment):
+        found = resume_lane(environment, resumed)
+    if as_json:
+        write_resumed(resumed, found)
+    else:
+        show_resumed(resumed, found, time.time())
 
 
 @local.command(short_help="Start it, and show what passes through.")

@@ -28,7 +28,11 @@ _PROJECT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A configured sender. An unsigned one has no secret. `signed_url` is `url` as its sender signs it."""
+    """A configured sender. An unsigned one has no secret. `signed_url` is `url` as its sender signs it.
+
+    `effect` is what its lane acts with (handler, postgres, http), and `attempts` how many each event gets. Both are
+    None for a lane that only stores, as is all that the outputs of an older apply do not tell.
+    """
 
     name: str
     url: str
@@ -37,6 +41,10 @@ class Source:
     secret_name: str | None
     queue_url: str
     dead_letter_queue_url: str
+    effect: str | None = None
+    attempts: int | None = None
+    postgres_secret_name: str | None = None
+    delivery_secret_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +189,20 @@ def _source(name: str, output: Mapping[str, Any]) -> Source:
     url = str(output["url"])
     # API Gateway takes https alone, so that is how the authorizer reads every URL, the local stack's too.
     signed_url = output.get("signed_url") or url.replace("http://", "https://", 1)
-    queues = str(output["queue_url"]), str(output["dead_letter_queue_url"])
-    return Source(name, url, signed_url, scheme, output["secret_name"], *queues)
+    attempts = output.get("attempts")
+    return Source(
+        name=name,
+        url=url,
+        signed_url=signed_url,
+        scheme=scheme,
+        secret_name=output["secret_name"],
+        queue_url=str(output["queue_url"]),
+        dead_letter_queue_url=str(output["dead_letter_queue_url"]),
+        effect=output.get("effect"),
+        attempts=None if attempts is None else int(attempts),
+        postgres_secret_name=output.get("postgres_secret_name"),
+        delivery_secret_name=output.get("delivery_secret_name"),
+    )
 
 
 def _client_config() -> "Config":

@@ -4,11 +4,13 @@ import base64
 from collections.abc import Iterable
 from typing import Any
 
-from webhookctl.events import Entry, Record, Row
+from webhookctl.events import Effect, Entry, Record, Row
 from webhookctl.output import (
     byte_count,
     is_terminal,
     iso,
+    iso_if_any,
+    moment,
     printable,
     styled,
     utc,
@@ -17,7 +19,7 @@ from webhookctl.output import (
     write_json,
     write_sentence,
 )
-from webhookctl.reasons import HINTS
+from webhookctl.reasons import EFFECT_HINTS, HINTS
 
 MAX_SHOWN_BYTES = 16 * 1024
 WIDE = 110  # columns of a terminal, from which on there is room for more
@@ -25,7 +27,16 @@ _ID_WIDTH = 36  # of a UUID, which most senders use
 _MIN_WIDTH = 8
 _HEX_BYTES = 256
 _HEX_WIDTH = 16
-_OUTCOME_STYLES = {"stored": "green", "conflict": "yellow", "quarantined": "red"}
+_STATUS_STYLES = {
+    "stored": "green",
+    "conflict": "yellow",
+    "quarantined": "red",
+    "running": "cyan",
+    "waiting": "yellow",
+    "done": "green",
+    "rejected": "red",
+    "exhausted": "red",
+}
 
 
 def show_rows(rows: Iterable[Row]) -> int:
@@ -44,11 +55,11 @@ def write_rows(rows: Iterable[Row]) -> None:
         write_json(_row_document(row))
 
 
-def show_record(record: Record) -> None:
+def show_record(record: Record, max_attempts: int | None, now: float) -> None:
     """For people: everything about the entry, its body, and those that came later under the same id."""
     entry = record.entry
     row = entry.row
-    write(f"{styled(row.id, 'bold')}  {row.source}  {row.outcome}")
+    write(f"{styled(row.id, 'bold')}  {row.source}  {row.status}")
     write_fields(
         [
             ("type", printable(row.event_type)),
@@ -56,6 +67,7 @@ def show_record(record: Record) -> None:
             ("reason", row.reason),
             ("received at", utc(row.received_at_ms / 1000)),
             ("stored at", f"{utc(entry.stored_at_ms / 1000)} ({entry.stored_at_ms - row.received_at_ms:,} ms later)"),
+            *(_effect_fields(row.effect, max_attempts, now) if row.effect else ()),
             ("key id", entry.key_id),
             ("content type", printable(entry.content_type)),
             ("message id", entry.message_id),
@@ -64,18 +76,39 @@ def show_record(record: Record) -> None:
             ("sha256", entry.body_sha256),
         ]
     )
-    if row.reason in HINTS and is_terminal():
-        write_sentence(HINTS[row.reason])
+    hint = EFFECT_HINTS.get(row.status) or HINTS.get(row.reason)
+    if hint and is_terminal():
+        write_sentence(hint)
     _show_conflicts(record)
-    write()
-    _show_body(entry.body)
+    if entry.body is not None:
+        write()
+        _show_body(entry.body)
 
 
-def write_record(record: Record) -> None:
+def write_record(record: Record, max_attempts: int | None) -> None:
     """For programs: one document, bodies in base64."""
+    effect = record.entry.row.effect
     write_json(
-        _entry_document(record.entry) | {"conflicts": [_entry_document(conflict) for conflict in record.conflicts]}
+        _entry_document(record.entry)
+        | {"effect": _whole_effect_document(effect, max_attempts) if effect else None}
+        | {"conflicts": [_entry_document(conflict) for conflict in record.conflicts]}
     )
+
+
+def _effect_fields(effect: Effect, max_attempts: int | None, now: float) -> list[tuple[str, str]]:
+    of_how_many = f" of {max_attempts}" if max_attempts else ""
+    return [
+        ("attempts", f"{effect.attempts}{of_how_many}"),
+        ("last error", printable(effect.last_error)),
+        ("next attempt", _moment(effect.next_attempt_at_ms, now)),
+        ("lease until", _moment(effect.lease_until_ms, now)),
+        ("result", printable(effect.result)),
+        ("ended at", _moment(effect.ended_at_ms, now)),
+    ]
+
+
+def _moment(at_ms: int | None, now: float) -> str:
+    return "" if at_ms is None else moment(at_ms, now)
 
 
 def _show_table(rows: list[Row]) -> None:
@@ -103,7 +136,7 @@ def _show_table(rows: list[Row]) -> None:
         cells = [
             Text(utc(row.received_at_ms / 1000).removesuffix(" UTC")[0 if wide else len("2026-") :]),
             Text(row.source),
-            Text(row.outcome, style=_OUTCOME_STYLES.get(row.outcome, "")),
+            Text(row.status, style=_STATUS_STYLES.get(row.status, "")),
             Text(row.id),
             Text(printable(row.reason or row.event_type)),
         ]
@@ -114,8 +147,8 @@ def _show_table(rows: list[Row]) -> None:
 def _fixed_width(rows: list[Row]) -> int:
     """Of the columns that can't be folded, and a space between each two of five."""
     sources = ["source", *(row.source for row in rows)]
-    outcomes = ["outcome", *(row.outcome for row in rows)]
-    return len("01-31 08:00:00") + max(map(len, sources)) + max(map(len, outcomes)) + 4
+    statuses = ["outcome", *(row.status for row in rows)]
+    return len("01-31 08:00:00") + max(map(len, sources)) + max(map(len, statuses)) + 4
 
 
 def _show_lines(rows: list[Row]) -> None:
@@ -123,7 +156,7 @@ def _show_lines(rows: list[Row]) -> None:
         (
             iso(row.received_at_ms / 1000),
             row.source,
-            row.outcome,
+            row.status,
             row.id,
             printable(row.reason or row.event_type) or "-",
         )
@@ -138,9 +171,8 @@ def _show_lines(rows: list[Row]) -> None:
 def _show_conflicts(record: Record) -> None:
     for conflict in record.conflicts:
         when = utc(conflict.row.received_at_ms / 1000)
-        write(
-            f"  {styled('conflict', 'bad')}: the same id with another body, {byte_count(len(conflict.body))}, at {when}"
-        )
+        size = byte_count(conflict.row.body_bytes)
+        write(f"  {styled('conflict', 'bad')}: the same id with another body, {size}, at {when}")
         write(f"    sha256 {conflict.body_sha256}")
 
 
@@ -185,6 +217,26 @@ def _row_document(row: Row) -> dict[str, Any]:
         "event_type": row.event_type or None,
         "reason": row.reason or None,
         "body_bytes": row.body_bytes,
+        "effect": _effect_document(row.effect) if row.effect else None,
+    }
+
+
+def _effect_document(effect: Effect) -> dict[str, Any]:
+    return {
+        "state": effect.state,
+        "attempts": effect.attempts,
+        "last_error": effect.last_error or None,
+        "next_attempt_at": iso_if_any(effect.next_attempt_at_ms),
+    }
+
+
+def _whole_effect_document(effect: Effect, max_attempts: int | None) -> dict[str, Any]:
+    """With what the index does not have."""
+    return _effect_document(effect) | {
+        "max_attempts": max_attempts,
+        "lease_until": iso_if_any(effect.lease_until_ms),
+        "result": effect.result or None,
+        "ended_at": iso_if_any(effect.ended_at_ms),
     }
 
 
@@ -197,5 +249,5 @@ def _entry_document(entry: Entry) -> dict[str, Any]:
         "content_type": entry.content_type or None,
         "request_id": entry.request_id or None,
         "body_sha256": entry.body_sha256,
-        "body_base64": base64.b64encode(entry.body).decode("ascii"),
+        "body_base64": None if entry.body is None else base64.b64encode(entry.body).decode("ascii"),
     }

@@ -41,7 +41,7 @@ def _answered(error: "ClientError", environment: Environment) -> str:
         return f"AWS denies {error.operation_name}: {message}. Have it permitted, or choose another --profile."
     if code in _NOT_KNOWN:
         return f"AWS does not accept the credentials ({code}). {_LOG_IN}"
-    if code == "ResourceNotFoundException" and error.operation_name in {"Query", "GetItem"}:
+    if code == "ResourceNotFoundException" and error.operation_name in {"Query", "GetItem", "PutItem"}:
         return (
             f"There is no table {environment.table_name} with the index by_time in {environment.region}: "
             f"look at --env, --profile and --region, and whether {environment.label} is applied."

@@ -11,11 +11,11 @@ from common.scheme import KeyEncoding
 from processor.store import key_use
 from webhookctl.environment import Environment, Source
 from webhookctl.failure import Failure, WrongUsage
+from webhookctl.queues import read_depth
 from webhookctl.secret import read_live_versions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_sqs import SQSClient
 
 IN_USE_HOURS = 24
 """A key that signed a webhook within so long is in use: senders retry for about a day, and a retry can come with the
@@ -49,10 +49,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many messages wait, about: the counts settle a minute after the last was sent, or later.
-
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
-    """
+    """How many messages there are, about, whether they can be received now or not."""
 
     queue: int
     dead_letter_queue: int
@@ -87,7 +84,7 @@ def report_keys(environment: Environment, source: Source, now: datetime) -> KeyR
         raise Failure(f"The secret in {source.secret_name} can't be used: {error}.") from None
     dynamodb, sqs = environment.dynamodb(), environment.sqs()
     # The queues first: a message leaves its queue only after the use of its key was written, so none slips through.
-    waiting = Waiting(_waiting(sqs, source.queue_url), _waiting(sqs, source.dead_letter_queue_url))
+    waiting = Waiting(read_depth(sqs, source.queue_url).total, read_depth(sqs, source.dead_letter_queue_url).total)
     uses = {key_id: _last_use(dynamodb, environment.table_name, source.name, key_id) for key_id in places}
     keys = [
         LiveKey(key_id, place, uses[key_id], find_obstacle(key_id, uses, waiting, now))
@@ -130,15 +127,3 @@ def _keys_if_any(versions: Sequence[str], encoding: KeyEncoding) -> tuple[Key, .
 def _last_use(client: "DynamoDBClient", table_name: str, source: str, key_id: str) -> int | None:
     item = client.get_item(TableName=table_name, Key=key_use(source, key_id), ConsistentRead=True).get("Item")
     return int(item["last_used_at_ms"]["N"]) if item else None
-
-
-def _waiting(client: "SQSClient", queue_url: str) -> int:
-    counts = client.get_queue_attributes(
-        QueueUrl=queue_url,
-        AttributeNames=[
-            "ApproximateNumberOfMessages",
-            "ApproximateNumberOfMessagesNotVisible",
-            "ApproximateNumberOfMessagesDelayed",
-        ],
-    )["Attributes"]
-    return sum(map(int, counts.values()))

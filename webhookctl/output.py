@@ -78,6 +78,17 @@ def iso(epoch_seconds: float) -> str:
     return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def iso_if_any(epoch_ms: int | None) -> str | None:
+    """Likewise, of a number that the table has; None where it has none, or 0."""
+    return iso(epoch_ms / 1000) if epoch_ms else None
+
+
+def moment(epoch_ms: int, now: float) -> str:
+    """A time as people read it, and how far off it is."""
+    off = epoch_ms / 1000 - now
+    return f"{utc(epoch_ms / 1000)} ({f'in {duration(off)}' if off > 0 else f'{duration(-off)} ago'})"
+
+
 def duration(seconds: float) -> str:
     """A length of time in its largest fitting unit."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):

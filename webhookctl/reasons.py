@@ -51,6 +51,18 @@ HINTS: dict[str, str] = {
     THROTTLED: "More came than the source's rate_per_second and burst allow; a sender tries again later.",
 }
 
+EFFECT_HINTS: dict[str, str] = {
+    "rejected": (
+        "The handler or the backend said that no attempt can succeed, so there is no other; the last error says why. "
+        "The event is kept, for somebody to act on."
+    ),
+    "exhausted": (
+        "It ran out of attempts, or of time in its queue, and is in the dead-letter queue; the last error says why. "
+        "Once that is put right, redrive the queue, and its attempts begin anew."
+    ),
+}
+"""What to do about an event whose effect ended so."""
+
 _OF_URL = (
     "Usual causes: the URL is not, to the letter, the one that the sender was given (a stage name, a proxy, a query, a "
     "slash at its end), or the wrong secret."

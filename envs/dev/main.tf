@@ -6,6 +6,7 @@ module "webhook" {
   deletion_protection  = false
   secret_recovery_days = 0
   log_retention_days   = 7
+  receipts             = true
 
   sources = {
     github = {
@@ -95,6 +96,43 @@ module "webhook" {
         signed    = "{timestamp}.{body}"
         id        = { pointer = "/event/id" }
       }
+      max_concurrency = 2
+      batch_size      = 10
+      timeout_seconds = 10
+    }
+
+    # A row of PostgreSQL for each event. Retries are soon over, so that they can be watched.
+    ledger = {
+      scheme = "standard-webhooks"
+      postgres = {
+        table   = "ledger"
+        columns = { event_id = "{id}", type = "{type}", amount = "/data/amount", received_at = "{received_at}" }
+        key     = ["event_id"]
+      }
+      retry           = { delays_seconds = [5, 10, 30, 60, 300] }
+      max_concurrency = 3
+      batch_size      = 1
+      timeout_seconds = 30
+    }
+
+    # Handed on to a partner, which in development may be a machine nearby.
+    relay = {
+      scheme = "standard-webhooks"
+      http = {
+        url                     = "https://partner.example/webhooks"
+        allow_private_addresses = true
+      }
+      retry           = { delays_seconds = [5, 10, 30, 60, 300] }
+      max_concurrency = 3
+      batch_size      = 1
+      timeout_seconds = 30
+    }
+
+    # What happens to one ticket is processed in its order.
+    tickets = {
+      scheme          = "standard-webhooks"
+      fifo            = true
+      order_by        = { pointer = "/data/ticket_id" }
       max_concurrency = 2
       batch_size      = 10
       timeout_seconds = 10

@@ -19,6 +19,11 @@ output "table_name" {
 }
 
 output "sources" {
-  description = "Each source's URL, scheme, secret to set, queues and function."
+  description = "Each source's URL, scheme, secrets to set, queues, function and effect."
   value       = module.webhook.sources
+}
+
+output "receipts_url" {
+  description = "Where receipts are asked for: GET <receipts_url>/<id>. Null without receipts."
+  value       = module.webhook.receipts_url
 }

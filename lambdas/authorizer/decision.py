@@ -5,6 +5,8 @@ for its form, and in the processor for its truth. What needs no body is checked 
 over the head that vouch for the body by a digest.
 """
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,11 @@ from common.signature import Head, Request, check_freshness, matching_key, read_
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's own limit. Whether a smaller body still fits is SQS's answer, which knows the encoded size."""
+
+ONE_GROUP = "-"
+"""The message group of all webhooks whose own can't be told. So each stays in order, if behind more than it has to."""
+
+_GROUP = re.compile(r"[A-Za-z0-9_.:@/+=,-]{1,128}")  # as in message_group.vtl; SQS takes these, and no more of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +43,14 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Let it through, with the head that goes into the envelope."""
+    """Let it through, with the head that goes into the envelope.
+
+    `group` and `deduplication_id` are SQS's, for a source whose queue keeps an order; empty where a template chooses.
+    """
 
     head: str
+    group: str = ""
+    deduplication_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +73,28 @@ def decide(arrival: Arrival, sources: Mapping[str, Source], keyring: Callable[[S
         check_freshness(head, arrival.received_at, source.tolerance_seconds)
         if scheme.verified_at_edge and head.materials:
             _check_signature(scheme, head, keyring(source), arrival.received_at)
-        return Allowed(write_head(source.name, _forwarded(arrival.headers, scheme, head), request.url))
+        written = write_head(source.name, _forwarded(arrival.headers, scheme, head), request.url)
     except NotGenuine as refusal:
         return Denied(refusal.reason)
+    if not source.fifo:
+        return Allowed(written)
+    return Allowed(written, _group(arrival.headers, source), _deduplication_id(scheme, written))
+
+
+def _group(headers: Headers, source: Source) -> str:
+    values = headers.get(source.order_by.lower(), ())
+    return values[0] if len(values) == 1 and _GROUP.fullmatch(values[0]) else ONE_GROUP
+
+
+def _deduplication_id(scheme: Scheme, head: str) -> str:
+    """The same for a webhook that is sent again as it was; empty where a head is not bound to one body.
+
+    For five minutes SQS drops a message with an id that it has seen, behind a 2xx, and nothing is verified yet. By the
+    event's id alone, whoever guesses one could make the genuine webhook vanish. The head has the signature too, which
+    only the sender can write for its body; everything else is for the processor to tell apart.
+    """
+    in_head = scheme.signature is not None and bool(scheme.signature.headers)
+    return hashlib.sha256(head.encode("ascii")).hexdigest() if scheme.signs_body and in_head else ""
 
 
 def _signed_url(arrival: Arrival, source: Source) -> str:

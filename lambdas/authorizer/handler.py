@@ -59,7 +59,13 @@ def _answer_context(decision: Allowed | Denied) -> dict[str, str]:
         return {"reason": decision.reason.value}
     # Lambda's own trace header of this invocation, not the request's: a sender must not choose what SQS is given.
     trace = os.environ.get("_X_AMZN_TRACE_ID", "")
-    return {"head": decision.head} | ({"trace": trace} if _TRACE_HEADER.fullmatch(trace) else {})
+    given = {
+        "head": decision.head,
+        "group": decision.group,
+        "deduplication_id": decision.deduplication_id,
+        "trace": trace if _TRACE_HEADER.fullmatch(trace) else "",
+    }
+    return {name: value for name, value in given.items() if value}
 
 
 def _measure(arrival: Arrival, decision: Allowed | Denied, request_id: str | None) -> None:

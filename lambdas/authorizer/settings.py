@@ -18,6 +18,7 @@ class Source:
     """What the edge must know of one source. Content types are in lower case, without parameters.
 
     `signed_url` is the URL that its sender was given, where that is not the one requests come to; empty where it is.
+    `fifo` says that its queue keeps an order; `order_by` is the header by whose value, empty where it is not a header.
     """
 
     name: str
@@ -25,6 +26,8 @@ class Source:
     content_types: tuple[str, ...]
     tolerance_seconds: int
     signed_url: str = ""
+    fifo: bool = False
+    order_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +60,6 @@ def _source(name: str, fields: Mapping[str, Any]) -> Source:
         content_types=tuple(fields.get("content_types", DEFAULT_CONTENT_TYPES)),
         tolerance_seconds=fields.get("tolerance_seconds", DEFAULT_TOLERANCE_SECONDS),
         signed_url=fields.get("signed_url", ""),
+        fifo=fields.get("fifo", False),
+        order_by=fields.get("order_by", ""),
     )

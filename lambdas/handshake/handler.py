@@ -13,7 +13,7 @@ from common.envelope import read_envelope
 from common.keyring import KeyRing
 from common.metrics import metric_line
 from common.secret import live_versions
-from handshake.queue import Queue
+from handshake.queue import Order, Queue
 from handshake.reply import Lane, Webhook, reply_to
 from handshake.settings import Settings, read_settings
 
@@ -38,7 +38,8 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _webhook(event: dict[str, Any]) -> Webhook:
     message = _text(event["envelope"])
-    return Webhook(message=message, envelope=read_envelope(message), trace=event["trace"])
+    order = Order(event["group"], event["deduplication_id"]) if "group" in event else None
+    return Webhook(message=message, envelope=read_envelope(message), trace=event["trace"], order=order)
 
 
 def _text(document: object) -> str:

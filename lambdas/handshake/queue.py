@@ -15,17 +15,28 @@ class TooLarge(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """A message's place in a FIFO queue: among those of its group, unless SQS has just seen its deduplication id."""
+
+    group: str
+    deduplication_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Queue:
     """Where the source's webhooks wait for their processor."""
 
     client: "SQSClient"
     url: str
 
-    def send(self, message: str, trace: str) -> None:
+    def send(self, message: str, trace: str, order: Order | None = None) -> None:
         """Returns once SQS has stored the message. Raises TooLarge, and botocore's errors."""
         request: SendMessageRequestTypeDef = {"QueueUrl": self.url, "MessageBody": message}
         if trace:  # SQS refuses an empty value
             request["MessageSystemAttributes"] = {"AWSTraceHeader": {"DataType": "String", "StringValue": trace}}
+        if order:
+            request["MessageGroupId"] = order.group
+            request["MessageDeduplicationId"] = order.deduplication_id
         try:
             self.client.send_message(**request)
         except ClientError as error:

@@ -13,7 +13,7 @@ from common.keys import Key
 from common.reasons import NotGenuine, Reason
 from common.signature import Request, check_freshness, verify
 from handshake.challenge import answer_to, challenge_in
-from handshake.queue import Queue, TooLarge
+from handshake.queue import Order, Queue, TooLarge
 from handshake.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -21,12 +21,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A request that the authorizer let through: its message for the queue, the envelope in that, and its trace, empty
-    where there is none."""
+    """A request that the authorizer let through: its message for the queue, the envelope in that, its trace, empty
+    where there is none, and its order where the queue keeps one."""
 
     message: str
     envelope: Envelope
     trace: str
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def reply_to(webhook: Webhook, lane: Lane) -> Reply:
 
 def _keep(webhook: Webhook, lane: Lane) -> Reply:
     try:
-        lane.queue.send(webhook.message, webhook.trace)
+        lane.queue.send(webhook.message, webhook.trace, webhook.order)
     except TooLarge:
         return _refused(413, "REQUEST_TOO_LARGE", Reason.TOO_LARGE, webhook, lane)
     except (ClientError, BotoCoreError) as error:

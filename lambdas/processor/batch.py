@@ -1,14 +1,15 @@
 """A batch of records, each on its own: one that fails is reported alone and comes back, the others are done."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from common.envelope import MalformedEnvelope, read_envelope
-from processor.event import Result
+from processor.event import Outcome, Result
 from processor.fault import describe_fault
 from processor.process import Lane, process
+from processor.queue import LaneQueue, Record
 from processor.settings import DeduplicateBy
 
 logger = logging.getLogger(__name__)
@@ -19,63 +20,138 @@ WRITE_MS = 4_000
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """What became of the batch: results, and the message ids of the records to be tried again."""
+    """What became of the batch: results, the message ids of the records that come back, and how many of these met a
+    fault of ours.
+    """
 
     results: Sequence[Result]
-    failed: Sequence[str]
+    returned: Sequence[str]
+    faults: int
 
 
-def process_batch(records: Sequence[Mapping[str, Any]], lane: Lane, remaining_ms: Callable[[], int]) -> BatchResult:
-    """Never raises for a record: what fails is logged and returned. The first is begun however little time is left."""
-    reserved = reserved_ms(lane.settings.deduplicate_by)
-    results: list[Result] = []
-    failed: list[str] = []
-    for position, record in enumerate(records):
-        if position and remaining_ms() < reserved:
-            logger.warning("out of time", extra={"source": lane.settings.source, "left": len(records) - position})
-            failed += [left["messageId"] for left in records[position:]]
-            break
-        result = _attempt(record, lane)
+class _Batch:
+    """The records of one call, and what is to be known of those before the next one."""
+
+    def __init__(self, lane: Lane, remaining_ms: Callable[[], int]) -> None:
+        self._lane = lane
+        self._remaining_ms = remaining_ms
+        self._longest_attempt_ms = 0
+        self._blocked: set[str] = set()
+        self.results: list[Result] = []
+        self.returned: list[str] = []
+        self.faults = 0
+
+    def run(self, records: Sequence[Record]) -> None:
+        for position, record in enumerate(records):
+            if position and self._remaining_ms() < self._reserved_ms():
+                left = records[position:]
+                logger.warning("out of time", extra={"source": self._lane.settings.source, "left": len(left)})
+                for unbegun in left:
+                    self._give_back(unbegun)
+                return
+            group = record["attributes"].get("MessageGroupId", "")
+            if group in self._blocked:
+                self._give_back(record)
+            elif not self._is_over(record) and group:
+                self._blocked.add(group)  # a later one must not overtake it
+
+    def _is_over(self, record: Record) -> bool:
+        """Whether the record's message may be deleted."""
+        result = self._held(record) or self._attempt(record)
         if result is None:
-            failed.append(record["messageId"])
+            self.faults += 1
+            self.returned.append(record["messageId"])
+            return False
+        self.results.append(result)
+        self._longest_attempt_ms = max(self._longest_attempt_ms, result.attempt_ms)
+        if result.outcome.comes_back:
+            self.returned.append(record["messageId"])
+        return not result.outcome.comes_back
+
+    def _held(self, record: Record) -> Result | None:
+        """The outcome of a record that is not even looked at, since the lane's circuit is open."""
+        effect = self._lane.effect
+        if effect is None or (hold_seconds := effect.circuit.hold_seconds(self._remaining_ms() / 1000)) is None:
+            return None
+        hold_seconds += random.random() * min(hold_seconds, 5)  # noqa: S311 - not all of them in one moment
+        outcome = Outcome.DEFERRED
+        if effect.queue.keeps(record, hold_seconds, self._lane.clock()):
+            effect.queue.hide(record, hold_seconds)
         else:
-            results.append(result)
-    return BatchResult(results, failed)
+            outcome = _dead_lettered(record, effect.queue)
+        result = Result(outcome, record["messageId"], _request_id(record), received_at_ms=0)
+        logger.info(outcome.value, extra=_fields(result) | {"source": self._lane.settings.source})
+        return result
+
+    def _attempt(self, record: Record) -> Result | None:
+        source = self._lane.settings.source
+        try:
+            result = process(record, self._lane, self._remaining_ms)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message must come back and its neighbours go on
+            fields = {"source": source, "message_id": record["messageId"], "webhook_request_id": _request_id(record)}
+            logger.error("failed", extra=fields | describe_fault(error))  # noqa: TRY400
+            return None
+        logger.info(result.outcome.value, extra=_fields(result) | {"source": source})
+        return result
+
+    def _give_back(self, record: Record) -> None:
+        """Unbegun, so that it may be received again at once."""
+        self.returned.append(record["messageId"])
+        if self._lane.effect is not None:
+            self._lane.effect.queue.hide(record, 0)
+
+    def _reserved_ms(self) -> int:
+        effect_ms = 0 if self._lane.effect is None else self._longest_attempt_ms + WRITE_MS
+        return reserved_ms(self._lane.settings.deduplicate_by) + effect_ms
+
+
+def process_batch(records: Sequence[Record], lane: Lane, remaining_ms: Callable[[], int]) -> BatchResult:
+    """Never raises for a record: what fails is logged and returned. The first is begun however little time is left."""
+    batch = _Batch(lane, remaining_ms)
+    batch.run(records)
+    return BatchResult(batch.results, batch.returned, batch.faults)
 
 
 def reserved_ms(deduplicate_by: DeduplicateBy) -> int:
     """A record is not begun with less than this left: a time-out would make the whole batch come back.
 
     It takes two writes at most, the event's and a conflict's; a body's marker is one before them, and one to give back.
+    An effect takes as long as the longest of this batch did, and a write that keeps its outcome.
     """
     return WRITE_MS * (4 if deduplicate_by == "both" else 2)
 
 
-def _attempt(record: Mapping[str, Any], lane: Lane) -> Result | None:
-    source = lane.settings.source
+def _dead_lettered(record: Record, queue: LaneQueue) -> Outcome:
     try:
-        result = process(record, lane)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the message must come back and its neighbours go on
-        fields = {"source": source, "message_id": record["messageId"], "webhook_request_id": _request_id(record)}
-        logger.error("failed", extra=fields | describe_fault(error))  # noqa: TRY400
-        return None
-    logger.info(result.outcome.value, extra={"source": source} | _fields(result))
-    return result
+        queue.dead_letter(record)
+    except Exception as error:  # noqa: BLE001 - it comes back with the visibility time-out, and is tried again
+        fields = {"message_id": record["messageId"]}
+        logger.error("not dead-lettered", extra=fields | describe_fault(error))  # noqa: TRY400
+        return Outcome.DEFERRED
+    return Outcome.EXHAUSTED
 
 
-def _fields(result: Result) -> dict[str, str]:
-    fields = {
-        "outcome": result.outcome.value,
-        "event_id": result.event_id,
-        "message_id": result.message_id,
-        "webhook_request_id": result.request_id,
-        "key_id": result.key_id,
-        "reason": result.reason.value if result.reason else "",
-    }
-    return {name: value for name, value in fields.items() if value}
+def _fields(result: Result) -> dict[str, str | int]:
+    return dict(_said(result))
 
 
-def _request_id(record: Mapping[str, Any]) -> str:
+def _said(result: Result) -> Iterator[tuple[str, str | int]]:
+    yield "outcome", result.outcome.value
+    for name, value in (
+        ("event_id", result.event_id),
+        ("message_id", result.message_id),
+        ("webhook_request_id", result.request_id),
+        ("key_id", result.key_id),
+        ("reason", result.reason.value if result.reason else ""),
+        ("attempt", result.attempt),
+        ("attempt_ms", result.attempt_ms),
+        ("effect_error", result.error),
+    ):
+        if value:
+            yield name, value
+
+
+def _request_id(record: Record) -> str:
     try:
         return read_envelope(record["body"]).request_id
     except (MalformedEnvelope, TypeError):

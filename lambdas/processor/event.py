@@ -7,12 +7,27 @@ from common.reasons import Reason
 
 
 class Outcome(StrEnum):
-    """Where a message ended. Each is final: the message leaves the queue."""
+    """What became of a message. All but WAITING and DEFERRED are final: the message leaves its queue."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
     QUARANTINED = "quarantined"
+    DONE = "done"
+    """The effect took place."""
+    REJECTED = "rejected"
+    """The effect can never take place."""
+    EXHAUSTED = "exhausted"
+    """The last attempt failed, or the queue would not have kept the message until the next: it is dead-lettered."""
+    WAITING = "waiting"
+    """The attempt failed, and is made again later."""
+    DEFERRED = "deferred"
+    """No attempt was made, since one is running, the next is not due, or the circuit is open."""
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the message stays in its queue, to be received again."""
+        return self in (Outcome.WAITING, Outcome.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,7 @@ class Quarantined:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One message's outcome, with what logs and metrics say of it."""
+    """One message's outcome, with what logs and metrics say of it. `attempt` is 0 where there was none."""
 
     outcome: Outcome
     message_id: str
@@ -59,3 +74,6 @@ class Result:
     event_id: str = ""
     key_id: str = ""
     reason: Reason | None = None
+    attempt: int = 0
+    attempt_ms: int = 0
+    error: str = ""

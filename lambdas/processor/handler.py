@@ -11,12 +11,16 @@ from botocore.config import Config
 
 from common.keyring import KeyRing
 from common.secret import live_versions
+from processor.attempt import Effect
 from processor.batch import process_batch
+from processor.circuit import Circuit
+from processor.effects import load_effect
 from processor.key_usage import KeyUsage
 from processor.process import Lane
+from processor.queue import LaneQueue
 from processor.report import metric_lines
 from processor.settings import Settings, read_settings
-from processor.store import EventStore
+from processor.store import INLINE_BYTES, INLINE_BYTES_WITH_EFFECT, EventStore
 from processor.tracing import trace_aws_calls
 
 # A call may take 1 + 1 s to fail, and is tried twice at once: a message that still fails comes back by itself.
@@ -34,33 +38,54 @@ class Context(Protocol):
 
 
 def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Processes an SQS batch and answers which messages failed (ReportBatchItemFailures).
+    """Processes an SQS batch and answers which messages come back (ReportBatchItemFailures).
 
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     batch = process_batch(event["Records"], lane, context.get_remaining_time_in_millis)
+    circuit_open = None if lane.effect is None else not lane.effect.circuit.is_closed
     for line in metric_lines(
-        settings.metrics_namespace, settings.source, batch.results, len(batch.failed), lane.clock()
+        settings.metrics_namespace, settings.source, batch.results, batch.faults, circuit_open, lane.clock()
     ):
         print(line)  # noqa: T201
     key_usage.note(batch.results, context.get_remaining_time_in_millis)
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in batch.failed]}
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in batch.returned]}
 
 
 def _lane(settings: Settings) -> Lane:
     session = boto3.Session()
-    dynamodb = session.client("dynamodb", config=_AWS)
+    store = EventStore(
+        session.client("dynamodb", config=_AWS),
+        settings.table_name,
+        settings.event_retention_days,
+        settings.receipts,
+        INLINE_BYTES if settings.effect is None else INLINE_BYTES_WITH_EFFECT,
+    )
     return Lane(
         settings=settings,
         keyring=_keyring(session, settings) if settings.secret_name else None,
-        store=EventStore(dynamodb, settings.table_name, settings.event_retention_days),
+        store=store,
         clock=time.time,
+        effect=_effect(session, settings, store),
     )
 
 
 def _keyring(session: boto3.Session, settings: Settings) -> KeyRing:
     fetch = partial(live_versions, session.client("secretsmanager", config=_AWS), settings.secret_name)
     return KeyRing(fetch, settings.scheme.key_encoding)
+
+
+def _effect(session: boto3.Session, settings: Settings, store: EventStore) -> Effect | None:
+    if settings.effect is None or settings.retry is None:
+        return None
+    read_secret = partial(live_versions, session.client("secretsmanager", config=_AWS))
+    queue = LaneQueue(
+        session.client("sqs", config=_AWS),
+        settings.queue_url,
+        settings.dead_letter_queue_url,
+        settings.queue_retention_seconds,
+    )
+    return Effect(load_effect(settings.effect, read_secret), settings.retry, Circuit(store, settings.source), queue)
 
 
 settings = read_settings(os.environ)

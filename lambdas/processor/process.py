@@ -11,6 +11,7 @@ from common.keys import Key
 from common.reasons import NotGenuine, Reason
 from common.scheme import Scheme
 from common.signature import Head, Request, check_freshness, verify
+from processor.attempt import Attempted, Effect, attempt
 from processor.event import Event, Outcome, Quarantined, Result
 from processor.identity import content_digest, identify
 from processor.settings import Settings
@@ -19,15 +20,18 @@ from processor.store import EventStore
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What processing needs beside the message. There is no key ring for an unsigned source."""
+    """What processing needs beside the message. There is no key ring for an unsigned source, and no effect for a lane
+    that only stores.
+    """
 
     settings: Settings
     keyring: KeyRing | None
     store: EventStore
     clock: Callable[[], float]
+    effect: Effect | None = None
 
 
-def process(record: Mapping[str, Any], lane: Lane) -> Result:
+def process(record: Mapping[str, Any], lane: Lane, remaining_ms: Callable[[], int]) -> Result:
     """The outcome of one SQS record. Raises for faults of ours, upon which the message must be tried again."""
     try:
         envelope = read_envelope(record["body"])
@@ -40,9 +44,22 @@ def process(record: Mapping[str, Any], lane: Lane) -> Result:
         event = _verified(envelope, headers, record["messageId"], lane)
     except NotGenuine as refusal:
         return _quarantine(_refused(envelope, headers, record["messageId"], refusal.reason), lane)
+    return _event_result(event, _acted_upon(event, record, lane, remaining_ms))
+
+
+def _acted_upon(event: Event, record: Mapping[str, Any], lane: Lane, remaining_ms: Callable[[], int]) -> Attempted:
     once_per_body = lane.settings.deduplicate_by == "both"
-    put = lane.store.put_event_once_per_body if once_per_body else lane.store.put_event
-    return _result(event, put(event, lane.clock()), event.id, event.key_id)
+    if lane.effect is None:
+        return Attempted(lane.store.put_event(event, lane.clock(), once_per_body=once_per_body))
+    return attempt(
+        event,
+        record,
+        lane.effect,
+        lane.store,
+        once_per_body=once_per_body,
+        remaining_ms=remaining_ms,
+        clock=lane.clock,
+    )
 
 
 def _verified(envelope: Envelope, headers: Headers, message_id: str, lane: Lane) -> Event:
@@ -98,7 +115,9 @@ def _first_match(
 
 def _quarantine(message: Quarantined, lane: Lane) -> Result:
     lane.store.put_quarantined(message, lane.clock())
-    return _result(message, Outcome.QUARANTINED, reason=message.reason)
+    return Result(
+        Outcome.QUARANTINED, message.message_id, message.request_id, message.received_at_ms, reason=message.reason
+    )
 
 
 def _refused(envelope: Envelope, headers: Headers, message_id: str, reason: Reason) -> Quarantined:
@@ -129,7 +148,15 @@ def _header(headers: Headers, name: str) -> str:
     return headers.get(name.lower(), ("",))[0]
 
 
-def _result(
-    message: Event | Quarantined, outcome: Outcome, event_id: str = "", key_id: str = "", reason: Reason | None = None
-) -> Result:
-    return Result(outcome, message.message_id, message.request_id, message.received_at_ms, event_id, key_id, reason)
+def _event_result(event: Event, attempted: Attempted) -> Result:
+    return Result(
+        attempted.outcome,
+        event.message_id,
+        event.request_id,
+        event.received_at_ms,
+        event_id=event.id,
+        key_id=event.key_id,
+        attempt=attempted.number,
+        attempt_ms=attempted.duration_ms,
+        error=attempted.error,
+    )

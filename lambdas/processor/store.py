@@ -2,11 +2,13 @@
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from processor.circuit import CircuitState
 from processor.event import Event, Outcome, Quarantined
+from processor.lease import Busy, Finished, Free, State, allowed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,7 +19,30 @@ LANE_SHARDS = 4
 WRITE_UNIT_BYTES = 1024
 SECONDS_PER_DAY = 86_400
 
+PART_BYTES = 390_000
+"""Of a body that is split: an item holds 400 KB, its names and keys included (DynamoDB Developer Guide, "Quotas")."""
+
+INLINE_BYTES = 390_000
+INLINE_BYTES_WITH_EFFECT = 2_048
+"""Largest item that holds its body itself. Each attempt at an effect writes the event's item, and is charged for the
+whole of it: there the body is better beside."""
+
 Item = dict[str, dict[str, Any]]
+T = TypeVar("T")
+
+
+class LeaseLost(Exception):
+    """The attempt took longer than its lease, and another has begun: its outcome is not this one's to keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to one attempt at an event's effect, until then. `attempt` is 1 for the first."""
+
+    key: Item
+    owner: str
+    until_ms: int
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +55,58 @@ class EventStore:
     client: "DynamoDBClient"
     table_name: str
     retention_days: int
+    receipts: bool = False
+    inline_bytes: int = INLINE_BYTES
 
-    def put_event(self, event: Event, now: float) -> Outcome:
-        """Stores the event unless its id is there already: with the same body it is a duplicate, else a conflict."""
-        outcome, _ = self._put_event(event, now)
-        return outcome
+    def put_event(self, event: Event, now: float, *, once_per_body: bool = False) -> Outcome:
+        """Stores the event unless its id is there already: with the same body it is a duplicate, else a conflict.
 
-    def put_event_once_per_body(self, event: Event, now: float) -> Outcome:
-        """As `put_event`, but an event whose body first came under another id is a duplicate as well.
-
-        The body's marker is written before the event and names it. So a failure between the two loses nothing: the
-        message comes back, finds its own marker, and goes on. A conflict gives its marker back: a body that came under
-        an id of another event must not stand in the way of its own.
+        With `once_per_body` an event whose body first came under another id is a duplicate as well.
         """
-        key = {"pk": {"S": f"body#{event.source}#{event.content_digest}"}, "sk": {"S": "body"}}
-        marker = key | _texts(event_id=event.id)
-        existing = self._put_new(marker | self._expiry(now), now)
-        if existing is not None and existing["event_id"]["S"] != event.id:
-            return Outcome.DUPLICATE
-        outcome, has_the_id = self._put_event(event, now)
-        if not has_the_id:
-            past = {"expires_at": {"N": str(int(now) - 1)}}
-            self._put_if("event_id = :own", {":own": marker["event_id"]}, marker | past)
-        return outcome
+
+        def put() -> Outcome:
+            item, parts = self._event_item(event, Outcome.STORED, now)
+            self._put_parts(item, parts)
+            existing = self._put_new(item, now)
+            return Outcome.STORED if existing is None else self._put_again(event, existing, now)
+
+        return self._once_per_body(event, now, put) if once_per_body else put()
+
+    def begin(
+        self, event: Event, owner: str, until_ms: int, now: float, *, once_per_body: bool = False
+    ) -> Lease | Busy | Outcome:
+        """Stores the event as `put_event` does, and with it the right to attempt its effect until then.
+
+        Of several at once one gets the lease. The outcome is DUPLICATE or CONFLICT.
+        """
+
+        def begin() -> Lease | Busy | Outcome:
+            item, parts = self._event_item(event, Outcome.STORED, now)
+            first = Lease({name: item[name] for name in ("pk", "sk")}, owner, until_ms, attempt=1)
+            existing = self._put_new(item | _running(first), now)
+            if existing is None:
+                self._put_parts(item, parts)
+                return first
+            if existing["body_sha256"] != item["body_sha256"]:
+                return self._put_again(event, existing, now)
+            begun = self._begin_again(existing, first, int(now * 1000))
+            if isinstance(begun, Finished):
+                return self._put_again(event, existing, now)
+            if isinstance(begun, Lease) and "body_stored" not in existing:
+                self._put_parts(item, parts)
+            return begun
+
+        return self._once_per_body(event, now, begin) if once_per_body else begin()
+
+    def end(self, lease: Lease, state: State, now: float, *, result: str = "", error: str = "") -> None:
+        """Keeps how the attempt ended: DONE, REJECTED or EXHAUSTED. Raises LeaseLost."""
+        ended = _texts(effect=state.value, effect_result=result, last_error=error)
+        self._release(lease, ended | {"effect_at_ms": {"N": str(int(now * 1000))}})
+
+    def wait(self, lease: Lease, attempts: int, next_attempt_at_ms: int, error: str) -> None:
+        """Keeps that so many attempts were made, and when the next is due. Raises LeaseLost."""
+        numbers = {"attempts": {"N": str(attempts)}, "next_attempt_at_ms": {"N": str(next_attempt_at_ms)}}
+        self._release(lease, _texts(effect=State.WAITING.value, last_error=error) | numbers)
 
     def put_key_use(self, source: str, key_id: str, used_at_ms: int) -> int:
         """Keeps that the key was used then, unless it was later, too. Returns the latest use that is kept.
@@ -68,25 +122,129 @@ class EventStore:
     def put_quarantined(self, message: Quarantined, now: float) -> None:
         """Keeps the message. Its own id is the key: a redelivery of the same message takes the place of the first."""
         key = {"pk": {"S": f"quarantine#{message.source}#{message.message_id}"}, "sk": {"S": "quarantine"}}
-        item = key | self._common_item(message, Outcome.QUARANTINED, now) | {"reason": {"S": message.reason.value}}
+        reason = {"reason": {"S": message.reason.value}}
+        item, parts = self._with_body(key | self._common_item(message, Outcome.QUARANTINED, now) | reason, message.body)
+        self._put_parts(item, parts)
         self.client.put_item(TableName=self.table_name, Item=item)
 
-    def _put_event(self, event: Event, now: float) -> tuple[Outcome, bool]:
-        """The outcome, and whether the event of this id is the one with this body."""
-        key = {"pk": {"S": f"event#{event.source}#{event.id}"}, "sk": {"S": "event"}}
-        item = key | self._event_item(event, Outcome.STORED, now)
-        existing = self._put_new(item, now)
-        if existing is None:
-            return Outcome.STORED, True
-        if existing["body_sha256"] == item["body_sha256"]:
-            return Outcome.DUPLICATE, True
-        return self._put_conflict(event, now), False
+    def read_circuit(self, source: str) -> CircuitState:
+        """The state of a lane's circuit; closed when there is none."""
+        answer = self.client.get_item(TableName=self.table_name, Key=circuit_key(source), ConsistentRead=True)
+        return circuit_state(answer.get("Item", {}))
+
+    def change_circuit(self, source: str, seen: CircuitState, state: CircuitState) -> bool:
+        """Keeps another state, unless it is no longer the one that was seen. Whether it was kept."""
+        item = circuit_key(source) | _texts(state=state.state, error=state.error)
+        numbers = {
+            "until_ms": state.until_ms,
+            "opened_at_ms": state.opened_at_ms,
+            "cooldown_seconds": state.cooldown_seconds,
+        }
+        item |= {name: {"N": str(value)} for name, value in numbers.items()}
+        condition = "#state = :state AND until_ms = :until"
+        if seen.state == "closed":
+            condition = f"attribute_not_exists(pk) OR ({condition})"
+        values: Item = {":state": {"S": seen.state}, ":until": {"N": str(seen.until_ms)}}
+        return self._put_if(condition, values, item, {"#state": "state"}) is None
+
+    def _once_per_body(self, event: Event, now: float, put: Callable[[], T]) -> T | Outcome:
+        """Puts the event unless its body first came under another id: then it is a duplicate.
+
+        The body's marker is written before the event and names it. So a failure between the two loses nothing: the
+        message comes back, finds its own marker, and goes on.
+        """
+        existing = self._put_new(_marker(event) | self._expiry(now), now)
+        if existing is not None and existing["event_id"]["S"] != event.id:
+            self._put_receipt(event, existing["event_id"]["S"], now)
+            return Outcome.DUPLICATE
+        return put()
+
+    def _put_again(self, event: Event, existing: Mapping[str, Any], now: float) -> Outcome:
+        """What comes under an id that is taken: a duplicate of what is there, or a conflict, kept beside it."""
+        if existing["body_sha256"]["S"] == _digest(event.body):
+            if existing.get("request_id", {}).get("S") != event.request_id:
+                self._put_receipt(event, event.id, now)
+            return Outcome.DUPLICATE
+        return self._put_conflict(event, now)
 
     def _put_conflict(self, event: Event, now: float) -> Outcome:
-        item = self._event_item(event, Outcome.CONFLICT, now)
-        digest = item["body_sha256"]["S"]
-        key = {"pk": {"S": f"event#{event.source}#{event.id}"}, "sk": {"S": f"conflict#{digest}"}}
-        return Outcome.CONFLICT if self._put_new(key | item, now) is None else Outcome.DUPLICATE
+        item, parts = self._event_item(event, Outcome.CONFLICT, now)
+        self._put_parts(item, parts)
+        existing = self._put_new(item, now)
+        if event.content_digest:
+            self._give_back_marker(event, now)
+        if existing is None:
+            return Outcome.CONFLICT
+        if existing.get("request_id", {}).get("S") != event.request_id:
+            self._put_receipt(event, event.id, now)
+        return Outcome.DUPLICATE
+
+    def _give_back_marker(self, event: Event, now: float) -> None:
+        """A body that came under an id of another event must not stand in the way of its own."""
+        marker = _marker(event)
+        past = {"expires_at": {"N": str(int(now) - 1)}}
+        self._put_if("event_id = :own", {":own": marker["event_id"]}, marker | past)
+
+    def _put_receipt(self, event: Event, first_id: str, now: float) -> None:
+        """Where receipts can be asked for: that this one's webhook was a duplicate of that event."""
+        if not self.receipts:
+            return
+        key = {"pk": {"S": f"event#{event.source}#{first_id}"}, "sk": {"S": f"duplicate#{event.request_id}"}}
+        texts = _texts(
+            source=event.source, outcome=Outcome.DUPLICATE.value, event_id=first_id, request_id=event.request_id
+        )
+        item = key | texts | self._times(event.received_at_ms, now)
+        self.client.put_item(TableName=self.table_name, Item=item)
+
+    def _begin_again(self, existing: Mapping[str, Any], first: Lease, now_ms: int) -> Lease | Busy | Finished:
+        chance = allowed(existing, now_ms)
+        if not isinstance(chance, Free):
+            return chance
+        lease = Lease(first.key, first.owner, first.until_ms, chance.attempt)
+        conditions = [f"#{name} = :seen_{name}" for name in chance.seen]
+        values = {f":seen_{name}": value for name, value in chance.seen.items()}
+        names = {f"#{name}": name for name in chance.seen}
+        taken = self._update(
+            first.key, _running(lease), ("next_attempt_at_ms", "effect_at_ms"), " AND ".join(conditions), values, names
+        )
+        if taken is None:
+            return lease
+        theirs = allowed(taken, now_ms)
+        return Busy(now_ms) if isinstance(theirs, Free) else theirs
+
+    def _release(self, lease: Lease, attributes: Item) -> None:
+        gone = [name for name in ("lease_owner", "lease_until_ms", "next_attempt_at_ms") if name not in attributes]
+        owned = {":owner": {"S": lease.owner}}
+        stored = {"body_stored": {"BOOL": True}}
+        if self._update(lease.key, attributes | stored, gone, "lease_owner = :owner", owned, {}) is not None:
+            raise LeaseLost
+
+    def _update(
+        self,
+        key: Item,
+        attributes: Item,
+        gone: Sequence[str],
+        condition: str,
+        values: Item,
+        names: Mapping[str, str],
+    ) -> Mapping[str, Any] | None:
+        """None when the item was changed, else what it is; empty when it is not there."""
+        changes = ", ".join(f"#set_{name} = :set_{name}" for name in attributes)
+        removed = f" REMOVE {', '.join(gone)}" if gone else ""
+        try:
+            self.client.update_item(
+                TableName=self.table_name,
+                Key=key,
+                UpdateExpression=f"SET {changes}{removed}",
+                ConditionExpression=condition,
+                ExpressionAttributeNames={f"#set_{name}": name for name in attributes} | dict(names),
+                ExpressionAttributeValues={f":set_{name}": value for name, value in attributes.items()} | values,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self.client.exceptions.ConditionalCheckFailedException as error:
+            existing: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
+            return existing
+        return None
 
     def _put_new(self, item: Item, now: float) -> Mapping[str, Any] | None:
         """None when the item was written, else the one that was there.
@@ -96,7 +254,9 @@ class EventStore:
         """
         return self._put_if("attribute_not_exists(pk) OR expires_at < :now", {":now": {"N": str(int(now))}}, item)
 
-    def _put_if(self, condition: str, values: Item, item: Item) -> Mapping[str, Any] | None:
+    def _put_if(
+        self, condition: str, values: Item, item: Item, names: Mapping[str, str] | None = None
+    ) -> Mapping[str, Any] | None:
         try:
             self.client.put_item(
                 TableName=self.table_name,
@@ -104,38 +264,58 @@ class EventStore:
                 ConditionExpression=condition,
                 ExpressionAttributeValues=values,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **({"ExpressionAttributeNames": names} if names else {}),  # type: ignore[arg-type]
             )
         except self.client.exceptions.ConditionalCheckFailedException as error:
-            existing: Mapping[str, Any] = error.response["Item"]  # type: ignore[typeddict-item]
+            existing: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
             return existing
         return None
 
-    def _event_item(self, event: Event, outcome: Outcome, now: float) -> Item:
-        return self._common_item(event, outcome, now) | _texts(
-            event_id=event.id, sender_id=event.sender_id, event_type=event.type, key_id=event.key_id
-        )
+    def _put_parts(self, item: Item, parts: Sequence[bytes]) -> None:
+        """Before what they belong to, or under its lease: their key says whose they are, and what is in them."""
+        for number, part in enumerate(parts):
+            key = {"pk": item["pk"], "sk": {"S": part_key(item["body_sha256"]["S"], number)}}
+            self.client.put_item(
+                TableName=self.table_name, Item=key | {"body": {"B": part}, "expires_at": item["expires_at"]}
+            )
+
+    def _event_item(self, event: Event, outcome: Outcome, now: float) -> tuple[Item, Sequence[bytes]]:
+        sk = "event" if outcome is Outcome.STORED else f"conflict#{_digest(event.body)}"
+        key = {"pk": {"S": f"event#{event.source}#{event.id}"}, "sk": {"S": sk}}
+        texts = _texts(event_id=event.id, sender_id=event.sender_id, event_type=event.type, key_id=event.key_id)
+        return self._with_body(key | self._common_item(event, outcome, now) | texts, event.body)
 
     def _common_item(self, message: Event | Quarantined, outcome: Outcome, now: float) -> Item:
-        digest = hashlib.sha256(message.body).hexdigest()
         shard = int(hashlib.sha256(message.message_id.encode()).hexdigest()[:8], 16) % LANE_SHARDS
-        item = _texts(
+        texts = _texts(
             source=message.source,
             outcome=outcome.value,
             lane=f"{message.source}#{outcome.value}#{shard}",
             content_type=message.content_type,
             request_id=message.request_id,
             message_id=message.message_id,
-            body_sha256=digest,
+            body_sha256=_digest(message.body),
         )
-        item |= self._expiry(now) | {
-            "received_at_ms": {"N": str(message.received_at_ms)},
-            "stored_at_ms": {"N": str(int(now * 1000))},
-            "body_bytes": {"N": str(len(message.body))},
-        }
-        return item | _body(message.body, _size(item))
+        return texts | self._times(message.received_at_ms, now) | {"body_bytes": {"N": str(len(message.body))}}
+
+    def _times(self, received_at_ms: int, now: float) -> Item:
+        times = {"received_at_ms": {"N": str(received_at_ms)}, "stored_at_ms": {"N": str(int(now * 1000))}}
+        return times | self._expiry(now)
 
     def _expiry(self, now: float) -> Item:
         return {"expires_at": {"N": str(int(now) + self.retention_days * SECONDS_PER_DAY)}}
+
+    def _with_body(self, item: Item, body: bytes) -> tuple[Item, Sequence[bytes]]:
+        """The item with its body, compressed when that saves a write unit; beside it the parts, if it is too large."""
+        packed = zlib.compress(body)
+        rest_bytes = _size(item)
+        encoding: Item = {}
+        if _units(rest_bytes + len("body_encodingzlib") + len(packed)) < _units(rest_bytes + len(body)):
+            body, encoding = packed, {"body_encoding": {"S": "zlib"}}
+        if rest_bytes + len(body) <= self.inline_bytes:
+            return item | encoding | {"body": {"B": body}}, ()
+        parts = [body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES)]
+        return item | encoding | {"body_parts": {"N": str(len(parts))}}, parts
 
 
 def key_use(source: str, key_id: str) -> Item:
@@ -143,20 +323,62 @@ def key_use(source: str, key_id: str) -> Item:
     return {"pk": {"S": f"key#{source}#{key_id}"}, "sk": {"S": "key"}}
 
 
-def stored_body(item: Mapping[str, Any]) -> bytes:
-    """The exact bytes that came, from an item as boto3's client gives it."""
-    body: bytes = item["body"]["B"]
-    return zlib.decompress(body) if "body_encoding" in item else body
+def circuit_key(source: str) -> Item:
+    """The key of the item with the state of a lane's circuit."""
+    return {"pk": {"S": f"circuit#{source}"}, "sk": {"S": "circuit"}}
 
 
-def _body(body: bytes, rest_bytes: int) -> Item:
-    """The body as attributes, compressed when that saves a write unit (1 KB of an item, rounded up)."""
-    packed = zlib.compress(body)
-    plain_units = -(-(rest_bytes + len(body)) // WRITE_UNIT_BYTES)
-    packed_units = -(-(rest_bytes + len("body_encodingzlib") + len(packed)) // WRITE_UNIT_BYTES)
-    if packed_units < plain_units:
-        return {"body": {"B": packed}, "body_encoding": {"S": "zlib"}}
-    return {"body": {"B": body}}
+def circuit_state(item: Mapping[str, Any]) -> CircuitState:
+    """The state in such an item, as boto3's client gives it; closed when there is nothing in it."""
+    return CircuitState(
+        state=item.get("state", {}).get("S", "closed"),
+        until_ms=int(item.get("until_ms", {}).get("N", 0)),
+        opened_at_ms=int(item.get("opened_at_ms", {}).get("N", 0)),
+        cooldown_seconds=int(item.get("cooldown_seconds", {}).get("N", 0)),
+        error=item.get("error", {}).get("S", ""),
+    )
+
+
+def part_key(body_sha256: str, number: int) -> str:
+    """The sort key of one part of a body; in their order as text, they are in order."""
+    return f"body#{body_sha256}#{number:04}"
+
+
+def stored_body(item: Mapping[str, Any], parts: Sequence[bytes] = ()) -> bytes:
+    """The exact bytes that came, from an item as boto3's client gives it and, if it has `body_parts`, those in order.
+
+    Raises ValueError when they are not what came: one is missing yet, or anything was changed.
+    """
+    if len(parts) != int(item.get("body_parts", {}).get("N", 0)):
+        raise ValueError("the body is not whole")
+    body: bytes = b"".join(parts) if parts else item["body"]["B"]
+    try:
+        body = zlib.decompress(body) if "body_encoding" in item else body
+    except zlib.error as error:
+        raise ValueError("the body is not what was compressed") from error
+    if _digest(body) != item["body_sha256"]["S"]:
+        raise ValueError("the body is not the one that came")
+    return body
+
+
+def _marker(event: Event) -> Item:
+    key = {"pk": {"S": f"body#{event.source}#{event.content_digest}"}, "sk": {"S": "body"}}
+    return key | _texts(event_id=event.id)
+
+
+def _running(lease: Lease) -> Item:
+    return _texts(effect=State.RUNNING.value, lease_owner=lease.owner) | {
+        "lease_until_ms": {"N": str(lease.until_ms)},
+        "attempts": {"N": str(lease.attempt)},
+    }
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _units(item_bytes: int) -> int:
+    return -(-item_bytes // WRITE_UNIT_BYTES)
 
 
 def _texts(**values: str) -> Item:

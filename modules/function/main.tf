@@ -1,5 +1,6 @@
 locals {
-  package_file = "${path.module}/../../build/${var.package}${var.needs_cryptography ? "-cryptography" : ""}.zip"
+  package_variant = join("-", concat([var.package], var.handler_package[*], var.needs_cryptography ? ["cryptography"] : []))
+  package_file    = "${path.module}/../../build/${local.package_variant}.zip"
 }
 
 # Made before the function: a group that Lambda makes by itself keeps its lines for ever.
@@ -35,6 +36,49 @@ resource "aws_iam_role_policy" "traces" {
       Action   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
       Resource = ["*"]
     }]
+  })
+}
+
+# Before the function: Lambda refuses to make one in a VPC while its role may not make network interfaces there.
+resource "aws_iam_role_policy" "network" {
+  for_each = toset(var.vpc == null ? [] : ["vpc"])
+
+  name = "network"
+  role = aws_iam_role.this.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        # The interfaces are not there yet, and two of the actions have no resources to name.
+        Effect = "Allow"
+        Action = [
+          "ec2:AssignPrivateIpAddresses",
+          "ec2:CreateNetworkInterface",
+          "ec2:DeleteNetworkInterface",
+          "ec2:DescribeNetworkInterfaces",
+          "ec2:DescribeSubnets",
+          "ec2:UnassignPrivateIpAddresses",
+        ]
+        Resource = ["*"]
+      },
+      {
+        # Lambda needs them, its code does not (AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an
+        # Amazon VPC", on the security of these permissions).
+        Effect = "Deny"
+        Action = [
+          "ec2:AssignPrivateIpAddresses",
+          "ec2:CreateNetworkInterface",
+          "ec2:DeleteNetworkInterface",
+          "ec2:DescribeNetworkInterfaces",
+          "ec2:DescribeSubnets",
+          "ec2:DetachNetworkInterface",
+          "ec2:UnassignPrivateIpAddresses",
+        ]
+        Resource  = ["*"]
+        Condition = { ArnLike = { "lambda:SourceFunctionArn" = ["arn:*:lambda:*:*:function:${var.name}"] } }
+      },
+    ]
   })
 }
 
@@ -78,6 +122,15 @@ resource "aws_lambda_function" "this" {
     variables = var.environment
   }
 
+  dynamic "vpc_config" {
+    for_each = var.vpc[*]
+
+    content {
+      subnet_ids         = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
+  }
+
   logging_config {
     log_format            = "JSON"
     application_log_level = "INFO"
@@ -89,5 +142,5 @@ resource "aws_lambda_function" "this" {
     mode = "Active"
   }
 
-  depends_on = [aws_iam_role_policy.traces]
+  depends_on = [aws_iam_role_policy.network, aws_iam_role_policy.traces]
 }

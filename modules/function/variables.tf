@@ -18,15 +18,26 @@ variable "package" {
   }
 }
 
+variable "handler_package" {
+  description = "A Python package that the code runs with besides, from build/<package>-<handler package>.zip. Null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.handler_package == null ? true : fileexists("${path.module}/../../build/${var.package}-${var.handler_package}.zip")
+    error_message = "build/${var.package}-${join("", var.handler_package[*])}.zip is not there, which ${var.name} needs for its handler. Run scripts/build.sh --with DIR, DIR being the directory of the Python package ${join("", var.handler_package[*])}."
+  }
+}
+
 variable "needs_cryptography" {
-  description = "Whether the code runs with the package cryptography, from build/<package>-cryptography.zip. Its handler is the same."
+  description = "Whether the code runs with the package cryptography, from a zip whose name ends in -cryptography. Its handler is the same."
   type        = bool
   default     = false
   nullable    = false
 
   validation {
-    condition     = var.needs_cryptography ? fileexists("${path.module}/../../build/${var.package}-cryptography.zip") : true
-    error_message = "build/${var.package}-cryptography.zip is not there, which ${var.name} needs for a sender that signs with a private key. Run scripts/build.sh --with-cryptography."
+    condition     = var.needs_cryptography ? fileexists("${path.module}/../../build/${join("-", concat([var.package], var.handler_package[*]))}-cryptography.zip") : true
+    error_message = "build/${join("-", concat([var.package], var.handler_package[*]))}-cryptography.zip is not there, which ${var.name} needs for a sender that signs with a private key. Run scripts/build.sh --with-cryptography${join("", [for package in var.handler_package[*] : " --with DIR, DIR being the directory of the Python package ${package}"])}."
   }
 }
 
@@ -66,6 +77,20 @@ variable "statements" {
     actions   = list(string)
     resources = list(string)
   }))
+}
+
+variable "vpc" {
+  description = "Subnets and security groups that the function runs in, to reach what is private. It then reaches AWS itself through NAT or endpoints only. Null for no VPC."
+  type = object({
+    subnet_ids         = list(string)
+    security_group_ids = list(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc == null ? true : length(var.vpc.subnet_ids) > 0 && length(var.vpc.security_group_ids) > 0
+    error_message = "vpc of ${var.name} lacks subnet_ids or security_group_ids: list at least one of each, or leave vpc out."
+  }
 }
 
 variable "log_retention_days" {

@@ -13,6 +13,10 @@ resource "aws_api_gateway_rest_api" "this" {
 # Only an explicit Deny counts before the authorizer, so a list of addresses is a Deny for all others (Amazon API Gateway Developer
 # Guide, "How API Gateway resource policies affect authorization workflow"). A resource of its own because of full ARNs: AWS
 # writes the short form `execute-api:/...` out, and every plan would show a change.
+#
+# The Allow is for webhooks alone, whose callers nobody at AWS knows. Of a method with IAM authorization it would be an invitation to
+# every principal of the account and, with a policy of its own, of every other account (same guide, "Policy evaluation outcome tables").
+# Stage and methods are named, as an asterisk before the path would take slashes as well.
 resource "aws_api_gateway_rest_api_policy" "this" {
   rest_api_id = aws_api_gateway_rest_api.this.id
 
@@ -23,7 +27,7 @@ resource "aws_api_gateway_rest_api_policy" "this" {
         Effect    = "Allow"
         Principal = "*"
         Action    = "execute-api:Invoke"
-        Resource  = "${aws_api_gateway_rest_api.this.execution_arn}/*"
+        Resource  = [for method in ["GET", "HEAD", "POST"] : "${aws_api_gateway_rest_api.this.execution_arn}/${local.stage}/${method}/webhooks/*"]
       }],
       [
         for key, source in var.sources : {

@@ -9,6 +9,8 @@ locals {
       source.content_types == local.default_content_types ? {} : { content_types = source.content_types },
       source.tolerance_seconds == local.default_tolerance_seconds ? {} : { tolerance_seconds = source.tolerance_seconds },
       source.signed_url == null ? {} : { signed_url = source.signed_url },
+      source.fifo ? { fifo = true } : {},
+      source.order_by.header == "" ? {} : { order_by = source.order_by.header },
     )
   }))
 

@@ -1,7 +1,7 @@
 # What API Gateway answers by itself, in the shape of all our errors: an upper-case type, a reason to count by, and the id to ask
 # about. DEFAULT_* keep their statuses, as a new one there would change every response of the kind.
 locals {
-  gateway_responses = {
+  gateway_responses = merge(var.receipts == null ? {} : local.signed_responses, {
     ACCESS_DENIED                  = { status = "403", reason = "$context.authorizer.reason" }
     API_CONFIGURATION_ERROR        = { status = "500", reason = "gateway_failure" }
     AUTHORIZER_CONFIGURATION_ERROR = { status = "500", reason = "authorizer_failure" }
@@ -15,6 +15,12 @@ locals {
     THROTTLED                      = { status = "429", reason = "throttled" }
     UNAUTHORIZED                   = { status = "401", reason = "missing_signature" }
     UNSUPPORTED_MEDIA_TYPE         = { status = "415", reason = "unsupported_content_type" }
+  })
+
+  # Of the caller's Signature Version 4, which is wanted for receipts alone.
+  signed_responses = {
+    EXPIRED_TOKEN     = { status = "403", reason = "expired_credentials" }
+    INVALID_SIGNATURE = { status = "403", reason = "invalid_request_signature" }
   }
 }
 

@@ -6,21 +6,40 @@ locals {
     for key, source in var.sources : key => source.handshake ? {
       uri                = module.handshake[key].invoke_arn
       request_parameters = tomap({})
-      request_template   = file("${path.module}/templates/handshake_request.vtl")
+      request_template   = source.fifo ? "${trimsuffix(local.handshake_request_template, "}")}${local.handshake_fifo_template}" : local.handshake_request_template
       accepted_template  = local.handshake_reply_template
       too_large_template = local.handshake_reply_template
       failed_template    = local.handshake_reply_template
       } : {
       uri                = "arn:${data.aws_partition.current.partition}:apigateway:${local.region}:sqs:path/${local.account}/${aws_sqs_queue.this[key].name}"
       request_parameters = tomap({ "integration.request.header.Content-Type" = "'application/x-www-form-urlencoded'" })
-      request_template   = file("${path.module}/templates/send_message.vtl")
+      request_template   = "${file("${path.module}/templates/send_message.vtl")}${source.fifo ? local.send_fifo_template : ""}"
       accepted_template  = "#set($context.responseOverride.status = ${source.success_status})\n${file("${path.module}/templates/accepted.vtl")}"
       too_large_template = file("${path.module}/templates/too_large.vtl")
       failed_template    = file("${path.module}/templates/failed.vtl")
     }
   }
 
-  handshake_reply_template = file("${path.module}/templates/handshake_reply.vtl")
+  handshake_request_template = file("${path.module}/templates/handshake_request.vtl")
+  handshake_fifo_template    = file("${path.module}/templates/handshake_fifo.vtl")
+  handshake_reply_template   = file("${path.module}/templates/handshake_reply.vtl")
+  send_fifo_template         = file("${path.module}/templates/send_fifo.vtl")
+
+  # What stands before a request template, by content type: what is not JSON has no members to order by.
+  message_groups = {
+    for key, source in var.sources : key => {
+      for type in source.content_types : type => !source.fifo ? "" : (
+        source.order_by.pointer != "" && can(regex("[/+]json$", type)) ? replace(local.group_of_body_template, "MEMBER", local.members[key]) : local.group_template
+      )
+    }
+  }
+  group_template         = file("${path.module}/templates/message_group.vtl")
+  group_of_body_template = file("${path.module}/templates/message_group_of_body.vtl")
+
+  # /data/ticket_id is get('data').get('ticket_id').
+  members = {
+    for key, source in var.sources : key => join(".", [for name in compact(split("/", source.order_by.pointer)) : "get('${name}')"])
+  }
 }
 
 resource "aws_iam_role" "gateway" {
@@ -75,7 +94,7 @@ resource "aws_api_gateway_integration" "post" {
   # Anything else would hand the sender's body to SQS as a call of its own, under our role.
   passthrough_behavior = "NEVER"
 
-  request_templates = { for type in var.sources[each.key].content_types : type => each.value.request_template }
+  request_templates = { for type, group in local.message_groups[each.key] : type => "${group}${each.value.request_template}" }
 }
 
 # SQS's answers, by status code. Only 2xx, which SQS gives when it has stored the message, becomes a 2xx; whatever else comes,

@@ -7,10 +7,13 @@ locals {
   region  = local.arn[3]
   account = local.arn[4]
 
-  queue_names = { for key in keys(var.sources) : key => "${var.name}-${key}" }
-
-  # SQS takes four times as much, the AWS provider before 6 no more than this.
-  max_message_bytes = 262144
+  # SQS takes the end of the name for the kind of queue.
+  queue_names = {
+    for key, source in var.sources : key => {
+      lane        = "${var.name}-${key}${source.fifo ? ".fifo" : ""}"
+      dead_letter = "${var.name}-${key}-dead-letter${source.fifo ? ".fifo" : ""}"
+    }
+  }
 }
 
 # The TLS policy is in the queue itself: the provider waits some 25 s for every SQS resource, one after another.
@@ -18,12 +21,17 @@ locals {
 resource "aws_sqs_queue" "this" {
   for_each = var.sources
 
-  name                       = local.queue_names[each.key]
-  max_message_size           = local.max_message_bytes
+  name                       = local.queue_names[each.key].lane
+  max_message_size           = var.max_message_bytes
   message_retention_seconds  = each.value.retention_days * 24 * 60 * 60
   visibility_timeout_seconds = 6 * each.value.timeout_seconds + each.value.batch_window_seconds
   sqs_managed_sse_enabled    = true
-  policy                     = local.tls_only[local.queue_names[each.key]]
+  policy                     = local.tls_only[local.queue_names[each.key].lane]
+
+  # High throughput: one group waits for no other (Amazon SQS Developer Guide, "Enabling high throughput for FIFO queues").
+  fifo_queue            = each.value.fifo
+  deduplication_scope   = each.value.fifo ? "messageGroup" : null
+  fifo_throughput_limit = each.value.fifo ? "perMessageGroupId" : null
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.dead_letter[each.key].arn
@@ -34,11 +42,16 @@ resource "aws_sqs_queue" "this" {
 resource "aws_sqs_queue" "dead_letter" {
   for_each = var.sources
 
-  name                      = "${local.queue_names[each.key]}-dead-letter"
-  max_message_size          = local.max_message_bytes
+  name                      = local.queue_names[each.key].dead_letter
+  max_message_size          = var.max_message_bytes
   message_retention_seconds = each.value.dead_letter_retention_days * 24 * 60 * 60
   sqs_managed_sse_enabled   = true
-  policy                    = local.tls_only["${local.queue_names[each.key]}-dead-letter"]
+  policy                    = local.tls_only[local.queue_names[each.key].dead_letter]
+
+  # SQS takes no other kind behind a FIFO queue.
+  fifo_queue            = each.value.fifo
+  deduplication_scope   = each.value.fifo ? "messageGroup" : null
+  fifo_throughput_limit = each.value.fifo ? "perMessageGroupId" : null
 }
 
 resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
@@ -54,7 +67,7 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
 
 locals {
   tls_only = {
-    for name in flatten([for name in values(local.queue_names) : [name, "${name}-dead-letter"]]) : name => jsonencode({
+    for name in flatten([for names in values(local.queue_names) : values(names)]) : name => jsonencode({
       Version = "2012-10-17"
       Statement = [{
         Sid       = "TlsOnly"

@@ -11,6 +11,7 @@ resource "aws_api_gateway_deployment" "this" {
       { for file in sort(fileset(path.module, "**/*.{tf,vtl}")) : file => filesha256("${path.module}/${file}") },
       var.name,
       var.sources,
+      [for table in values(local.receipts) : [table.table_name, table.index_name]],
     ]))
   }
 
@@ -19,10 +20,13 @@ resource "aws_api_gateway_deployment" "this" {
     aws_api_gateway_integration_response.accepted,
     aws_api_gateway_integration_response.answered,
     aws_api_gateway_integration_response.failed,
+    aws_api_gateway_integration_response.receipt_failed,
+    aws_api_gateway_integration_response.receipt_found,
     aws_api_gateway_integration_response.refused,
     aws_api_gateway_integration_response.too_large,
     aws_api_gateway_rest_api_policy.this,
     aws_iam_role_policy.invoke,
+    aws_iam_role_policy.receipts,
   ]
 
   lifecycle {
@@ -52,13 +56,25 @@ resource "terraform_data" "some_routes" {
   input = [
     for made in [
       aws_api_gateway_integration.challenge,
+      aws_api_gateway_integration.receipt,
       aws_api_gateway_integration_response.answered,
+      aws_api_gateway_integration_response.receipt_failed,
+      aws_api_gateway_integration_response.receipt_found,
       aws_api_gateway_integration_response.refused,
       aws_api_gateway_method.challenge,
+      aws_api_gateway_method.receipt,
       aws_api_gateway_method_response.answered,
+      aws_api_gateway_method_response.receipt_failed,
+      aws_api_gateway_method_response.receipt_found,
       aws_api_gateway_method_response.refused,
+      aws_api_gateway_resource.receipt,
+      aws_api_gateway_resource.receipts,
     ] : values(made)[*].id
   ]
+}
+
+locals {
+  stage = "v1"
 }
 
 resource "aws_cloudwatch_log_group" "access" {
@@ -69,7 +85,7 @@ resource "aws_cloudwatch_log_group" "access" {
 resource "aws_api_gateway_stage" "this" {
   rest_api_id          = aws_api_gateway_rest_api.this.id
   deployment_id        = aws_api_gateway_deployment.this.id
-  stage_name           = "v1"
+  stage_name           = local.stage
   description          = "The webhooks of ${var.name}"
   xray_tracing_enabled = true
 

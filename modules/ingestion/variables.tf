@@ -21,6 +21,9 @@ variable "sources" {
     - timeout_seconds, batch_window_seconds: of the lane's processor, from which the queue's visibility follows
     - max_receive_count: attempts before a message goes to the dead-letter queue
     - retention_days, dead_letter_retention_days: how long the two queues keep a message
+    - fifo: whether the queues keep the order of what came, and drop what is sent again as it was within five minutes
+    - order_by: with fifo, the header or the member of a JSON body (a JSON pointer through objects) whose value names the group in which
+      the order is kept; what has no such value is in order among its like. Without it the source's webhooks are all in one order
   EOT
   type = map(object({
     scheme_json                = string
@@ -41,11 +44,34 @@ variable "sources" {
     max_receive_count          = number
     retention_days             = number
     dead_letter_retention_days = number
+    fifo                       = optional(bool, false)
+    order_by                   = optional(object({ header = optional(string, ""), pointer = optional(string, "") }), {})
   }))
 
   validation {
-    condition     = alltrue([for key in keys(var.sources) : length("${var.name}-${key}-dead-letter") <= 80])
-    error_message = "SQS takes names of at most 80 characters, and <name>-<source>-dead-letter is longer: shorten name or the source's key (${join(", ", [for key in keys(var.sources) : key if length("${var.name}-${key}-dead-letter") > 80])})."
+    condition     = alltrue([for key, source in var.sources : length("${var.name}-${key}-dead-letter${source.fifo ? ".fifo" : ""}") <= 80])
+    error_message = "SQS takes names of at most 80 characters, and <name>-<source>-dead-letter, with .fifo at its end where the source is one, is longer: shorten name or the source's key (${join(", ", [for key, source in var.sources : key if length("${var.name}-${key}-dead-letter${source.fifo ? ".fifo" : ""}") > 80])})."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.fifo || "${source.order_by.header}${source.order_by.pointer}" == ""])
+    error_message = "order_by is for a source with fifo = true: a queue of the other kind keeps no order (${join(", ", [for key, source in var.sources : key if !source.fifo && "${source.order_by.header}${source.order_by.pointer}" != ""])})."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : source.order_by.header == "" || source.order_by.pointer == ""])
+    error_message = "order_by takes a header or a pointer, not both (${join(", ", [for key, source in var.sources : key if source.order_by.header != "" && source.order_by.pointer != ""])})."
+  }
+
+  # The names become literals of a mapping template.
+  validation {
+    condition     = alltrue([for source in values(var.sources) : can(regex("^((/[A-Za-z0-9_.:-]{1,64}){1,8})?$", source.order_by.pointer))])
+    error_message = "order_by.pointer is a way through objects such as \"/data/ticket_id\": at most eight names of letters, digits and _.:- (${join(", ", [for key, source in var.sources : "${key}: ${source.order_by.pointer}" if !can(regex("^((/[A-Za-z0-9_.:-]{1,64}){1,8})?$", source.order_by.pointer))])})."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]{0,100}$", source.order_by.header))])
+    error_message = "order_by.header must be the name of a header (${join(", ", [for key, source in var.sources : "${key}: ${source.order_by.header}" if !can(regex("^[A-Za-z0-9!#$%&'*+.^_`|~-]{0,100}$", source.order_by.header))])})."
   }
 
   validation {
@@ -132,4 +158,27 @@ variable "manage_account_log_role" {
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "max_message_bytes" {
+  description = "The largest message that the queues take: a webhook as base64 with what is known of it, so three quarters of this are body. SQS takes up to 1048576, the AWS provider before 6 refuses more than 262144."
+  type        = number
+  default     = 262144
+  nullable    = false
+
+  validation {
+    condition     = var.max_message_bytes >= 1024 && var.max_message_bytes <= 1048576 && floor(var.max_message_bytes) == var.max_message_bytes
+    error_message = "max_message_bytes must be a whole number from 1024 to 1048576, and at most 262144 with a provider before 6."
+  }
+}
+
+variable "receipts" {
+  description = "The table of events and its index by request id, to answer GET /receipts/<id> from; null for no such route."
+  type = object({
+    table_name = string
+    table_arn  = string
+    index_name = string
+    index_arn  = string
+  })
+  default = null
 }

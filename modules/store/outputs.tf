@@ -7,3 +7,8 @@ output "table_arn" {
   description = "ARN of the table, as permissions name it."
   value       = aws_dynamodb_table.this.arn
 }
+
+output "receipt_index" {
+  description = "Name and ARN of the index by request id. Null without receipts."
+  value       = var.receipts ? { name = local.receipt_index_name, arn = "${aws_dynamodb_table.this.arn}/index/${local.receipt_index_name}" } : null
+}

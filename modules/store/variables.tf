@@ -10,8 +10,15 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "receipts" {
+  description = "Whether there is an index by request id, which is what a sender was answered with. It costs a write for each of an event's."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "max_write_units_per_second" {
-  description = "Ceiling of on-demand writes, for the table and for its index each: a bound on the bill, not a reservation."
+  description = "Ceiling of on-demand writes, for the table and for its indexes each: a bound on the bill, not a reservation."
   type        = number
   default     = 40000
   nullable    = false
@@ -23,7 +30,7 @@ variable "max_write_units_per_second" {
 }
 
 variable "max_read_units_per_second" {
-  description = "Ceiling of on-demand reads, for the table and for its index each: a bound on the bill, not a reservation."
+  description = "Ceiling of on-demand reads, for the table and for its indexes each: a bound on the bill, not a reservation."
   type        = number
   default     = 40000
   nullable    = false

@@ -6,6 +6,16 @@ module "ingestion" {
   metrics_namespace       = var.name
   log_retention_days      = var.log_retention_days
   manage_account_log_role = var.manage_account_log_role
+  max_message_bytes       = var.max_message_bytes
+
+  receipts = one([
+    for index in module.store.receipt_index[*] : {
+      table_name = module.store.table_name
+      table_arn  = module.store.table_arn
+      index_name = index.name
+      index_arn  = index.arn
+    }
+  ])
 
   sources = {
     for key, source in var.sources : key => merge(source, {
@@ -13,6 +23,9 @@ module "ingestion" {
       signature_header = module.scheme[key].signature_header
       verified_at_edge = module.scheme[key].verified_at_edge
       scheme_handshake = module.scheme[key].handshake
+
+      retention_days    = module.retry[key].retention_days
+      max_receive_count = module.retry[key].max_receive_count
     })
   }
 

@@ -19,7 +19,7 @@ output "table_name" {
 }
 
 output "sources" {
-  description = "Each source's URL (and the one it signs, if another was given), scheme (one of the two is null), secret to set (null when unsigned), queues and function."
+  description = "Each source's URL (and the one it signs, if another was given), scheme (one of the two is null), secrets to set (null where there is none), queues, function, effect and how many attempts each event gets (null for a lane that only stores)."
   value = {
     for key, source in var.sources : key => {
       url                   = "${module.ingestion.endpoint}/webhooks/${key}"
@@ -32,6 +32,15 @@ output "sources" {
       max_concurrency       = source.max_concurrency
       function_name         = module.processor[key].function_name
       success_status        = source.success_status
+      effect                = module.processor[key].effect
+      attempts              = module.retry[key].attempts
+      postgres_secret_name  = source.postgres == null ? null : aws_secretsmanager_secret.postgres[key].name
+      delivery_secret_name  = source.http == null ? null : aws_secretsmanager_secret.delivery[key].name
     }
   }
+}
+
+output "receipts_url" {
+  description = "Where receipts are asked for: GET <receipts_url>/<id>, signed with the account's credentials. Null without receipts."
+  value       = module.ingestion.receipts_url
 }

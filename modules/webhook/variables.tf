@@ -30,13 +30,35 @@ variable "sources" {
     - rate_per_second, burst: throttle of the route; beyond it the sender gets 429
     - allowed_cidrs: addresses that may send; none listed = all may
     - max_concurrency: the most processors at once, 2 to 1,000
-    - batch_size, batch_window_seconds: records per call, and how long to gather them
+    - batch_size, batch_window_seconds: records per call (10, and 1 with an effect, by default), and how long to gather them
     - timeout_seconds, memory_mb: of one call
-    - max_receive_count: attempts before a webhook goes to the dead-letter queue
-    - retention_days, dead_letter_retention_days: how long the queues keep a webhook, 1 to 14
+    - max_receive_count: attempts before a webhook goes to the dead-letter queue, 5 by default. Not with an effect: see retry
+    - retention_days, dead_letter_retention_days: how long the queues keep a webhook, 1 to 14; retention_days is 4 by default, and with an effect as long as its attempts may take
     - event_retention_days: how long the table keeps an event
     - deduplicate_by: what makes two webhooks the same event: "id" (the sender's), "body" (its exact bytes), or "both", either of them
     - paused: true stops processing; webhooks are accepted and wait
+    - fifo: true keeps the order of webhooks, one after another
+    - order_by: with fifo, what names the group in which the order is kept: a header or a JSON pointer into the body; without it all are one group
+
+    What a lane does beyond storing, its effect, is one of handler, http and postgres with a table:
+    - handler: your function, as package.module:function, in the zip of scripts/build.sh --with DIR
+        - handler_environment: environment variables for it
+        - handler_permissions: what it may do, actions on resources
+        - postgres = {}: gives it a transaction
+    - postgres: a row for each event, by the connection in the secret <name>/<source>/postgres
+        - table: "table" or "schema.table"
+        - columns: what each is set to: {id}, {type}, {source}, {received_at}, {body}, or a JSON pointer into the body
+        - key: the columns whose values tell one event's row from another's; the table has a unique constraint on them
+        - on_conflict: with a row of the same key, "nothing" is changed (default), or the other columns are set, "update"
+    - http: where each event is POSTed to, signed with the secret <name>/<source>/delivery
+        - url: https://, without a user, a password or a fragment
+        - timeout_seconds: how long an answer may take, 1 to 60
+        - allow_private_addresses: whether the name may stand for an address that is not public; then it may be http://, too
+    - retry: when an effect that failed is tried again
+        - attempts: 2 to 100, 10 by default
+        - first_delay_seconds, max_delay_seconds: the first delay, 30 by default, is doubled up to the longest, 43200 (12 hours) by default
+        - delays_seconds: instead of these three, the delays as a list, 1 to 43200 each
+    - vpc: subnets and security groups of the processor, to reach what is private; it then reaches AWS through NAT or endpoints only
   EOT
   type = map(object({
     scheme = optional(string)
@@ -79,16 +101,48 @@ variable "sources" {
     burst                      = optional(number, 200)
     allowed_cidrs              = optional(list(string), [])
     max_concurrency            = optional(number, 2)
-    batch_size                 = optional(number, 10)
+    batch_size                 = optional(number)
     batch_window_seconds       = optional(number, 0)
     timeout_seconds            = optional(number, 30)
     memory_mb                  = optional(number, 512)
-    max_receive_count          = optional(number, 5)
-    retention_days             = optional(number, 4)
+    max_receive_count          = optional(number)
+    retention_days             = optional(number)
     dead_letter_retention_days = optional(number, 14)
     event_retention_days       = optional(number, 30)
     deduplicate_by             = optional(string, "id")
     paused                     = optional(bool, false)
+    fifo                       = optional(bool, false)
+    order_by = optional(object({
+      header  = optional(string)
+      pointer = optional(string)
+    }))
+    handler             = optional(string)
+    handler_environment = optional(map(string), {})
+    handler_permissions = optional(list(object({
+      actions   = list(string)
+      resources = list(string)
+    })), [])
+    postgres = optional(object({
+      table       = optional(string)
+      columns     = optional(map(string))
+      key         = optional(list(string))
+      on_conflict = optional(string, "nothing")
+    }))
+    http = optional(object({
+      url                     = string
+      timeout_seconds         = optional(number, 10)
+      allow_private_addresses = optional(bool, false)
+    }))
+    retry = optional(object({
+      attempts            = optional(number)
+      first_delay_seconds = optional(number)
+      max_delay_seconds   = optional(number)
+      delays_seconds      = optional(list(number))
+    }))
+    vpc = optional(object({
+      subnet_ids         = list(string)
+      security_group_ids = list(string)
+    }))
   }))
   nullable = false
 
@@ -105,8 +159,13 @@ variable "sources" {
 
   # Functions, roles and queues are named after their source, beside those of the pipeline itself.
   validation {
-    condition     = !anytrue([for key in keys(var.sources) : contains(["authorizer", "gateway", "gateway-log"], key) || endswith(key, "-dead-letter") || endswith(key, "-handshake")])
-    error_message = "The keys authorizer, gateway, gateway-log and those that end in -dead-letter or -handshake are the names of other parts of the pipeline: rename that source."
+    condition     = !anytrue([for key in keys(var.sources) : contains(["authorizer", "gateway", "gateway-log", "receipts"], key) || endswith(key, "-dead-letter") || endswith(key, "-handshake")])
+    error_message = "The keys authorizer, gateway, gateway-log, receipts and those that end in -dead-letter or -handshake are the names of other parts of the pipeline: rename that source."
+  }
+
+  validation {
+    condition     = alltrue([for source in values(var.sources) : length(compact([source.order_by.header, source.order_by.pointer])) > 0 if source.order_by != null])
+    error_message = "order_by does not say where a webhook's group is: give it header or pointer, or leave it out for one group of all (${join(", ", [for key, source in var.sources : key if source.order_by == null ? false : length(compact([source.order_by.header, source.order_by.pointer])) == 0])})."
   }
 
   # A redriven webhook is known by its event, which must therefore be there for as long as the message can be.
@@ -114,6 +173,20 @@ variable "sources" {
     condition     = alltrue([for source in values(var.sources) : source.event_retention_days >= source.dead_letter_retention_days])
     error_message = "event_retention_days must be at least dead_letter_retention_days, or a webhook that is redriven late is stored a second time. Raise the first or lower the second (${join(", ", [for key, source in var.sources : key if source.event_retention_days < source.dead_letter_retention_days])})."
   }
+}
+
+variable "max_message_bytes" {
+  description = "The largest message that the queues take. Three quarters of it, less some 2 KB, is the largest body. Up to 1048576 with AWS provider 6; provider 5 refuses more than 262144."
+  type        = number
+  default     = 262144
+  nullable    = false
+}
+
+variable "receipts" {
+  description = "Whether it can be asked, with the account's credentials, what became of a webhook by what its sender was answered with: GET <endpoint>/receipts/<id>."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "deletion_protection" {
@@ -136,14 +209,14 @@ variable "secret_recovery_days" {
 }
 
 variable "max_write_units_per_second" {
-  description = "Ceiling of the table's on-demand writes and of its index's: a bound on the bill, not a reservation."
+  description = "Ceiling of the table's on-demand writes and of its indexes': a bound on the bill, not a reservation."
   type        = number
   default     = 40000
   nullable    = false
 }
 
 variable "max_read_units_per_second" {
-  description = "Ceiling of the table's on-demand reads and of its index's: a bound on the bill, not a reservation."
+  description = "Ceiling of the table's on-demand reads and of its indexes': a bound on the bill, not a reservation."
   type        = number
   default     = 40000
   nullable    = false

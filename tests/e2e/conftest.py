@@ -67,7 +67,7 @@ async def items_of(stack: LocalStack) -> list[Mapping[str, Any]]:
             item
             for page in client.get_paginator("scan").paginate(TableName=environment.table_name)
             for item in page["Items"]
-            if "outcome" in item  # not when a key was last used
+            if "lane" in item  # not when a key was last used, nor what was a duplicate
         ]
 
     return await asyncio.to_thread(scan)

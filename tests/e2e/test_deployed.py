@@ -11,6 +11,7 @@ import pytest
 import authorizer.settings
 import handshake.settings
 import processor.settings
+from processor.effects import load_effect
 from webhookctl.local.state import State
 
 SETTINGS = {
@@ -24,17 +25,22 @@ SIGNED = (
     "acme",
     "billing",
     "github",
+    "ledger",
     "meetings",
     "orders",
     "partner",
+    "relay",
     "shopify",
     "slack",
     "sms",
     "stripe",
+    "tickets",
     "whatsapp",
 )
 WITH_A_HANDSHAKE = ("meetings",)
 VERIFIED_AT_EDGE = ("orders", "partner", "sms")
+IN_ORDER = ("tickets",)
+EFFECT_SECRETS = {"ledger": "ledger/postgres", "relay": "relay/delivery"}
 
 
 def functions(state: State) -> dict[str, Any]:
@@ -57,8 +63,70 @@ def test_the_code_can_read_the_deployed_variables(state: State) -> None:
         elif values["handler"].startswith("handshake"):
             assert handshake.settings.read_settings(variables).queue_url.endswith(f"/webhook-dev-{variables['SOURCE']}")
         else:
-            settings = processor.settings.read_settings(variables)
-            assert settings.secret_name == f"webhook-dev/{settings.source}"
+            processor.settings.read_settings(variables)
+
+
+def lanes(state: State) -> dict[str, processor.settings.Settings]:
+    """What each lane's processor is told, by the source that its function is named after."""
+    return {
+        name.removeprefix("webhook-dev-"): processor.settings.read_settings(values["environment"][0]["variables"])
+        for name, values in functions(state).items()
+        if values["handler"].startswith("processor")
+    }
+
+
+def queue_name(source: str) -> str:
+    return f"webhook-dev-{source}{'.fifo' if source in IN_ORDER else ''}"
+
+
+def dead_letter_queue_name(source: str) -> str:
+    return f"webhook-dev-{source}-dead-letter{'.fifo' if source in IN_ORDER else ''}"
+
+
+def test_each_lane_is_told_of_itself(state: State) -> None:
+    for source, settings in lanes(state).items():
+        name = queue_name(source)
+        assert settings.source == source
+        assert settings.secret_name == f"webhook-dev/{source}"
+        assert settings.queue_url.endswith(f"/{name}")
+        assert settings.dead_letter_queue_url.endswith(f"/{dead_letter_queue_name(source)}")
+        assert settings.table_name == state.outputs["table_name"]
+        assert settings.receipts is True
+
+
+def test_the_authorizer_and_each_lane_are_told_the_same_scheme(state: State) -> None:
+    told = authorizer.settings.read_settings(functions(state)["webhook-dev-authorizer"]["environment"][0]["variables"])
+    assert {source: settings.scheme for source, settings in lanes(state).items()} == {
+        source: of_source.scheme for source, of_source in told.sources.items()
+    }
+
+
+def test_a_lane_is_told_what_makes_two_webhooks_the_same_event(state: State) -> None:
+    told = {source: settings.deduplicate_by for source, settings in lanes(state).items()}
+    assert told == {source: "body" if source == "meetings" else "id" for source in SIGNED}
+
+
+def test_each_lane_knows_how_long_its_queue_keeps_a_message(state: State) -> None:
+    kept = {
+        queue.values["name"]: queue.values["message_retention_seconds"] for queue in state.resources("aws_sqs_queue")
+    }
+    for source, settings in lanes(state).items():
+        assert settings.queue_retention_seconds == kept[queue_name(source)]
+
+
+def test_only_a_lane_with_an_effect_is_told_one_and_its_schedule(state: State) -> None:
+    told = lanes(state)
+    assert {source for source, settings in told.items() if settings.effect} == EFFECT_SECRETS.keys()
+    assert {source for source, settings in told.items() if settings.retry} == EFFECT_SECRETS.keys()
+    for source, secret in EFFECT_SECRETS.items():
+        effect = told[source].effect
+        assert effect is not None
+        assert effect["secret_name"] == f"webhook-dev/{secret}"
+
+
+def test_the_effects_that_are_deployed_can_be_loaded(state: State) -> None:
+    for source in EFFECT_SECRETS:
+        assert callable(load_effect(lanes(state)[source].effect or {}, lambda _: []))
 
 
 def test_a_source_takes_only_what_differs_from_the_defaults_in_the_authorizers_environment(state: State) -> None:
@@ -66,6 +134,7 @@ def test_a_source_takes_only_what_differs_from_the_defaults_in_the_authorizers_e
     sources = json.loads(gzip.decompress(base64.b64decode(variables["SOURCES"])))
     assert sources["github"] == {"scheme": "github"}
     assert sources["acme"].keys() == {"scheme"}
+    assert sources["ledger"].keys() == {"scheme"}
 
 
 def permissions(state: State) -> dict[str, set[tuple[str, str]]]:
@@ -107,28 +176,37 @@ def secret_arn(state: State, source: str) -> str:
 
 def test_each_role_may_do_exactly_this(state: State) -> None:
     expected = {
-        "webhook-dev-gateway": {("sqs:SendMessage", arn("sqs", f"webhook-dev-{source}")) for source in SIGNED}
+        "webhook-dev-gateway": {("sqs:SendMessage", arn("sqs", queue_name(source))) for source in SIGNED}
         | {
             ("lambda:InvokeFunction", arn("lambda", f"function:webhook-dev-{source}-handshake"))
             for source in WITH_A_HANDSHAKE
         },
         "webhook-dev-authorizer": own_logs_and_traces("webhook-dev-authorizer")
         | {("secretsmanager:GetSecretValue", secret_arn(state, source)) for source in VERIFIED_AT_EDGE},
+        "webhook-dev-receipts": {("dynamodb:Query", arn("dynamodb", "table/webhook-dev-events/index/by_receipt"))},
     }
     for source in WITH_A_HANDSHAKE:
         name = f"webhook-dev-{source}-handshake"
         expected[name] = own_logs_and_traces(name) | {
-            ("sqs:SendMessage", arn("sqs", f"webhook-dev-{source}")),
+            ("sqs:SendMessage", arn("sqs", queue_name(source))),
             ("secretsmanager:GetSecretValue", secret_arn(state, source)),
         }
     for source in SIGNED:
         name = f"webhook-dev-{source}"
         expected[name] = own_logs_and_traces(name) | {
-            ("sqs:ReceiveMessage", arn("sqs", name)),
-            ("sqs:DeleteMessage", arn("sqs", name)),
-            ("sqs:GetQueueAttributes", arn("sqs", name)),
+            ("sqs:ReceiveMessage", arn("sqs", queue_name(source))),
+            ("sqs:DeleteMessage", arn("sqs", queue_name(source))),
+            ("sqs:GetQueueAttributes", arn("sqs", queue_name(source))),
             ("dynamodb:PutItem", arn("dynamodb", "table/webhook-dev-events")),
             ("secretsmanager:GetSecretValue", secret_arn(state, source)),
+        }
+    for source, secret in EFFECT_SECRETS.items():
+        expected[f"webhook-dev-{source}"] |= {
+            ("dynamodb:GetItem", arn("dynamodb", "table/webhook-dev-events")),
+            ("dynamodb:UpdateItem", arn("dynamodb", "table/webhook-dev-events")),
+            ("sqs:ChangeMessageVisibility", arn("sqs", queue_name(source))),
+            ("sqs:SendMessage", arn("sqs", dead_letter_queue_name(source))),
+            ("secretsmanager:GetSecretValue", secret_arn(state, secret)),
         }
     assert permissions(state) == expected
 
@@ -139,8 +217,8 @@ def test_only_the_service_that_uses_a_role_may_assume_it(state: State) -> None:
         (statement,) = json.loads(role.values["assume_role_policy"])["Statement"]
         assert statement["Action"] == "sts:AssumeRole"
         services[role.values["name"]] = statement["Principal"]
-    gateway = services.pop("webhook-dev-gateway")
-    assert gateway == {"Service": "apigateway.amazonaws.com"}
+    for gateway in ("webhook-dev-gateway", "webhook-dev-receipts"):
+        assert services.pop(gateway) == {"Service": "apigateway.amazonaws.com"}
     assert all(principal == {"Service": "lambda.amazonaws.com"} for principal in services.values())
 
 
@@ -161,14 +239,25 @@ def test_only_its_own_lane_may_use_a_dead_letter_queue(state: State) -> None:
         for policy in state.resources("aws_sqs_queue_redrive_allow_policy")
     }
     for source in SIGNED:
-        lane, dead_letter = queues[f"webhook-dev-{source}"], queues[f"webhook-dev-{source}-dead-letter"]
+        lane, dead_letter = queues[queue_name(source)], queues[dead_letter_queue_name(source)]
         assert json.loads(lane["redrive_policy"])["deadLetterTargetArn"] == dead_letter["arn"]
         assert allowed[dead_letter["url"]] == {"redrivePermission": "byQueue", "sourceQueueArns": [lane["arn"]]}
 
 
+def test_sqs_gives_up_on_a_message_only_when_the_processor_never_can(state: State) -> None:
+    """Hidden for a quarter of an hour at most while a circuit is open, and received again: as long as it is kept."""
+    queues = {queue.values["name"]: queue.values for queue in state.resources("aws_sqs_queue")}
+    for source, settings in lanes(state).items():
+        receives = json.loads(queues[queue_name(source)]["redrive_policy"])["maxReceiveCount"]
+        if settings.retry is None:
+            assert receives == 5
+        else:
+            assert receives * 15 * 60 >= settings.queue_retention_seconds + settings.retry.attempts * 15 * 60
+
+
 def test_no_secret_has_a_value_in_the_state(state: State) -> None:
     assert state.resources("aws_secretsmanager_secret_version") == ()
-    assert len(state.resources("aws_secretsmanager_secret")) == len(SIGNED)
+    assert len(state.resources("aws_secretsmanager_secret")) == len(SIGNED) + len(EFFECT_SECRETS)
 
 
 @pytest.mark.parametrize("name", ["aws_api_gateway_usage_plan", "aws_api_gateway_api_key"])

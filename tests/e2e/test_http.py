@@ -127,7 +127,7 @@ def only_from_elsewhere(values: dict[str, Any]) -> None:
     deny = {
         **allow,
         "Effect": "Deny",
-        "Resource": allow["Resource"].removesuffix("*") + "*/POST/webhooks/github",
+        "Resource": [each.removesuffix("*") + "github" for each in allow["Resource"]],
         "Condition": {"NotIpAddress": {"aws:SourceIp": ["192.0.2.0/24"]}},
     }
     values["policy"] = json.dumps({**policy, "Statement": [allow, deny]})

@@ -7,6 +7,7 @@ tells whose an error is.
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,7 +39,13 @@ PROCESSOR: dict[str, Any] = {
         "name": "webhook-test/github",
         "arn": "arn:aws:secretsmanager:eu-west-1:000000000000:secret:webhook-test/github-AbCdEf",
     },
-    "queue_arn": "arn:aws:sqs:eu-west-1:000000000000:webhook-test-github",
+    "queue": {
+        "arn": "arn:aws:sqs:eu-west-1:000000000000:webhook-test-github",
+        "url": "https://sqs.eu-west-1.amazonaws.com/000000000000/webhook-test-github",
+        "dead_letter_arn": "arn:aws:sqs:eu-west-1:000000000000:webhook-test-github-dead-letter",
+        "dead_letter_url": "https://sqs.eu-west-1.amazonaws.com/000000000000/webhook-test-github-dead-letter",
+    },
+    "queue_retention_days": 4,
     "table": {
         "name": "webhook-test-events",
         "arn": "arn:aws:dynamodb:eu-west-1:000000000000:table/webhook-test-events",
@@ -51,7 +58,14 @@ PROCESSOR: dict[str, Any] = {
     "memory_mb": 512,
     "metrics_namespace": "webhook-test",
     "log_retention_days": 30,
+    "http": None,  # what is left out would be complained of in the module's file, which does not tell the case
 }
+
+POSTGRES: dict[str, Any] = {"table": "ledger", "columns": {"event_id": "{id}"}, "key": ["event_id"]}
+
+HTTP: dict[str, Any] = {"url": "https://partner.example/webhooks"}
+
+RETRY: dict[str, Any] = {"source_name": "github", "has_effect": True, "timeout_seconds": 30, "batch_window_seconds": 0}
 
 STORE: dict[str, Any] = {"name": "webhook-test-events", "max_write_units_per_second": 1, "max_read_units_per_second": 1}
 
@@ -89,6 +103,23 @@ def function(says: str, **wrong: Any) -> Refusal:
 
 def processor(says: str, **wrong: Any) -> Refusal:
     return Refusal("processor", {**PROCESSOR, **wrong}, says)
+
+
+def handler(says: str, handler: str, **wrong: Any) -> Refusal:
+    """A lane with a handler, or with what is to be one."""
+    return processor(f"github.*{says}", handler=handler, batch_size=1, **wrong)
+
+
+def postgres(says: str, **wrong: Any) -> Refusal:
+    return processor(f"github.*{says}", postgres={**POSTGRES, **wrong}, batch_size=1)
+
+
+def http(says: str, **wrong: Any) -> Refusal:
+    return processor(f"github.*{says}", http={**HTTP, **wrong}, batch_size=1)
+
+
+def retry(says: str, **wrong: Any) -> Refusal:
+    return Refusal("retry", {**RETRY, **wrong}, f"github.*{says}")
 
 
 def store(says: str, **wrong: Any) -> Refusal:
@@ -130,6 +161,21 @@ REFUSALS: dict[str, Refusal] = {
         package="authorizer",
         needs_cryptography=True,
     ),
+    "handler_package_that_was_not_built": function(
+        "build/processor-missing.zip is not there.*Run scripts/build.sh --with DIR, .*package missing",
+        handler_package="missing",
+    ),
+    "handler_package_without_cryptography": function(
+        "build/processor-stock-cryptography.zip is not there.*--with-cryptography --with DIR, .*package stock",
+        handler_package="stock",
+        needs_cryptography=True,
+    ),
+    "vpc_without_subnets": function(
+        "list at least one of each", vpc={"subnet_ids": [], "security_group_ids": ["sg-0123456789abcdef0"]}
+    ),
+    "vpc_without_security_groups": function(
+        "list at least one of each", vpc={"subnet_ids": ["subnet-0123456789abcdef0"], "security_group_ids": []}
+    ),
     "timeout_0": function("set a whole number from 1 to 900", timeout_seconds=0),
     "timeout_901": function("set a whole number from 1 to 900", timeout_seconds=901),
     "memory_127": function("set a whole number from 128 to 10240", memory_mb=127),
@@ -150,12 +196,111 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "window_below_0": processor("set a whole number from 0 to 300", batch_window_seconds=-1),
     "window_301": processor("set a whole number from 0 to 300", batch_window_seconds=301),
+    "fifo_batch_11": processor("set it to at most 10.*from a FIFO queue", fifo=True, batch_size=11),
+    "fifo_with_a_window": processor("no records of a FIFO queue: set it to 0", fifo=True, batch_window_seconds=1),
     "unknown_deduplication": processor('set it to "id".*"body" or "both"', deduplicate_by="time"),
     "event_retention_0": processor("set a whole number of days, at least 1", event_retention_days=0),
+    # effects
+    "handler_and_http": handler("keep one of handler, http and postgres.table", "orders.views:handle", http=HTTP),
+    "handler_and_a_table": handler("may have postgres = {}", "orders.views:handle", postgres=POSTGRES),
+    "http_and_a_table": processor("keep one of handler, http", http=HTTP, postgres=POSTGRES, batch_size=1),
+    "handler_that_is_a_file": handler("write it as package.module:function", "orders/views.py"),
+    "handler_in_no_package": handler("write it as package.module:function", "views:handle"),
+    "handler_with_a_name_that_python_has_not": handler("package.module:function", "orders-2.views:handle"),
+    "handler_in_the_processors_package": handler("rename the package", "processor.views:handle"),
+    "handler_in_a_zip_of_another_kind": handler("package named cryptography.*rename", "cryptography.views:handle"),
+    "environment_without_a_handler": processor("remove it, or add handler", handler_environment={"WAREHOUSE": "north"}),
+    "environment_of_the_processors": handler(
+        "has TABLE_NAME, which the processor itself reads",
+        "orders.views:handle",
+        handler_environment={"TABLE_NAME": "mine"},
+    ),
+    **{
+        f"environment_with_{what}": handler(
+            "begin with a letter, and not with AWS_ or LAMBDA_", "orders.views:handle", handler_environment={name: "1"}
+        )
+        for what, name in {
+            "a_name_of_aws": "AWS_REGION",
+            "a_name_of_lambdas": "LAMBDA_TASK_ROOT",
+            "a_name_of_the_runtime": "_HANDLER",
+            "a_hyphen": "WARE-HOUSE",
+        }.items()
+    },
+    "permissions_without_a_handler": processor(
+        "remove them, or add handler",
+        handler_permissions=[{"actions": ["sns:Publish"], "resources": ["arn:aws:sns:eu-west-1:000000000000:shipped"]}],
+    ),
+    "postgres_without_a_table_or_a_handler": processor("add table, columns and key, or handler", postgres={}),
+    "columns_without_a_table": handler(
+        "add table, or remove them", "orders.views:handle", postgres={"columns": {"a": "{id}"}}, timeout_seconds=30
+    ),
+    "table_in_a_schema_of_a_schema": postgres('write "table" or "schema.table"', table="a.b.c"),
+    "table_of_64_characters": postgres("each of at most 63", table="t" * 64),
+    "table_without_columns": postgres("say what each column is set to", columns={}, key=[]),
+    "table_without_a_key": postgres("which of them tell", key=[]),
+    "key_that_is_no_column": postgres("names id, which is not among its columns", key=["event_id", "id"]),
+    "column_of_64_characters": postgres("use 1 to 63", columns={"event_id": "{id}", "c" * 64: "/a"}),
+    "column_set_to_a_word": postgres("or a JSON pointer", columns={"event_id": "{id}", "amount": "amount"}),
+    "column_set_to_an_unknown_field": postgres("has a value that is not known", columns={"event_id": "{name}"}),
+    "unknown_conflict": postgres('set it to "nothing"', on_conflict="replace"),
+    "nothing_to_update": postgres("take columns out of key", on_conflict="update"),
+    "url_with_a_password": http("without user:password", url="https://user:password@partner.example/"),
+    "url_with_a_fragment": http("a fragment", url="https://partner.example/#top"),
+    "url_with_a_blank": http("or blanks", url="https://partner.example/a b"),
+    "url_without_a_host": http("https://host/path", url="https:///webhooks"),
+    "url_of_another_protocol": http("https://host/path", url="ftp://partner.example/", allow_private_addresses=True),
+    "url_in_the_clear": http("begin it with https://.*allow_private_addresses", url="http://partner.example/"),
+    "http_timeout_0": http("from 1 to 60", timeout_seconds=0),
+    "http_timeout_61": processor(
+        "http.timeout_seconds of github.*from 1 to 60", http={**HTTP, "timeout_seconds": 61}, timeout_seconds=300
+    ),
+    "timeout_shorter_than_the_partner_may_take": processor(
+        "set it to at least 32, or lower http.timeout_seconds", http={**HTTP, "timeout_seconds": 20}
+    ),
+    "timeout_shorter_with_two_markers": processor(
+        "set it to at least 40, or lower", http={**HTTP, "timeout_seconds": 20}, deduplicate_by="both", batch_size=1
+    ),
+    "timeout_shorter_than_a_statement_may_take": processor(
+        "set it to at least 22\\.", postgres=POSTGRES, timeout_seconds=21
+    ),
+    "timeout_too_short_for_a_handler": handler("set it to at least 12\\.", "orders.views:handle", timeout_seconds=11),
+    # retry
+    "retry_without_an_effect": retry(
+        "remove it, or add handler, postgres or http", has_effect=False, retry={"attempts": 3}
+    ),
+    "list_of_delays_and_attempts": retry("give the list alone", retry={"attempts": 2, "delays_seconds": [5]}),
+    "attempts_1": retry("a whole number from 2 to 100", retry={"attempts": 1}),
+    "attempts_0": retry("a whole number from 2 to 100", retry={"attempts": 0}),
+    "attempts_101": retry("a whole number from 2 to 100", retry={"attempts": 101, "max_delay_seconds": 60}),
+    "attempts_2_and_a_half": retry("a whole number from 2 to 100", retry={"attempts": 2.5}),
+    "no_delays": retry("a list of 1 to 99 delays", retry={"delays_seconds": []}),
+    "delays_100": retry("a list of 1 to 99 delays", retry={"delays_seconds": [1] * 100}),
+    "delay_0": retry("whole seconds from 1 to 43200", retry={"delays_seconds": [5, 0]}),
+    "delay_of_more_than_12_hours": retry("whole seconds from 1 to 43200", retry={"max_delay_seconds": 43201}),
+    "delay_of_a_fraction": retry("whole seconds from 1 to 43200", retry={"first_delay_seconds": 0.5}),
+    "first_delay_above_the_longest": retry("lower the first or raise the second", retry={"max_delay_seconds": 29}),
+    "schedule_of_a_fortnight": retry(
+        "needs 14 days for its 26 attempts.*shorten the delays or have fewer", retry={"delays_seconds": [43200] * 25}
+    ),
+    "retention_shorter_than_the_schedule": retry(
+        "set it to at least 4, or leave it out", retry={"delays_seconds": [43200] * 5}, retention_days=3
+    ),
+    "max_receive_count_beside_an_effect": retry("remove it, and set retry.attempts", max_receive_count=5),
     # store
     "write_ceiling_0": store("set a whole number of at least 1", max_write_units_per_second=0),
     "read_ceiling_0": store("set a whole number of at least 1", max_read_units_per_second=0),
     # ingestion
+    "order_without_fifo": source("order_by is for a source with fifo = true", order_by={"header": "X-Ticket"}),
+    "two_orders": source("a header or a pointer, not both", fifo=True, order_by={"header": "X-A", "pointer": "/a"}),
+    "order_by_no_pointer": source('such as "/data/ticket_id"', fifo=True, order_by={"pointer": "ticket_id"}),
+    "order_by_the_end_of_a_literal": source("letters, digits and _.:-", fifo=True, order_by={"pointer": "/a')#end"}),
+    "order_by_no_header": source("must be the name of a header", fifo=True, order_by={"header": "X Ticket"}),
+    "messages_of_1023_bytes": Refusal(
+        "ingestion", {**INGESTION, "sources": {"github": SOURCE}, "max_message_bytes": 1023}, "from 1024 to 1048576"
+    ),
+    "messages_of_1048577_bytes": Refusal(
+        "ingestion", {**INGESTION, "sources": {"github": SOURCE}, "max_message_bytes": 1048577}, "from 1024 to 1048576"
+    ),
     "queue_name_of_81_characters": Refusal(
         "ingestion",
         {**INGESTION, "name": "n" * 50, "sources": {"github": SOURCE, "g" * 18: SOURCE}},
@@ -271,6 +416,13 @@ REFUSALS: dict[str, Refusal] = {
     "events_kept_shorter_than_dead_letters": webhook(
         "stored a second time.*\\(github\\)", sources={"github": {"scheme": "github", "event_retention_days": 13}}
     ),
+    "source_with_the_name_of_the_receipts_role": webhook(
+        "rename that source", sources={"receipts": {"scheme": "github"}}
+    ),
+    "order_by_nothing": webhook(
+        "give it header or pointer.*\\(github\\)",
+        sources={"github": {"scheme": "github", "fifo": True, "order_by": {}}},
+    ),
     "secret_recovery_of_6_days": webhook("7 to 30 days, or 0", secret_recovery_days=6),
 }
 
@@ -286,6 +438,8 @@ class Complaint:
 
 @pytest.fixture(scope="module")
 def complaints(workspace: Workspace) -> list[Complaint]:
+    for package in ("orders", "stock"):
+        shutil.copy(workspace.folder / "build/processor.zip", workspace.folder / f"build/processor-{package}.zip")
     root = workspace.root(
         "refused", {f"{case}.tf.json": json.dumps(call(case, refusal)) for case, refusal in REFUSALS.items()}
     )

@@ -29,7 +29,7 @@ def test_a_message_is_hidden_for_six_function_timeouts_and_the_window(environmen
     functions = environment.by_source("aws_lambda_function", module=PROCESSOR)
     mappings = environment.by_source("aws_lambda_event_source_mapping")
     for key, queue in environment.by_source("aws_sqs_queue", name="this").items():
-        window = mappings[key]["maximum_batching_window_in_seconds"]
+        window = mappings[key]["maximum_batching_window_in_seconds"] or 0
         assert queue["visibility_timeout_seconds"] == 6 * functions[key]["timeout"] + window
 
 

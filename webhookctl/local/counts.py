@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ROUTE_PREFIX = "/webhooks/"
+RECEIPTS_ROUTE = "/receipts/{id}"
 # API Gateway writes a dash for a variable without a value.
 NO_VALUE = ("", "-", None)
 UNKNOWN_ROUTE = ""
@@ -15,7 +16,11 @@ UNKNOWN_ROUTE = ""
 
 @dataclass
 class LaneCounts:
-    """One lane's counts since the start; `refused` and `quarantined` by reason."""
+    """One lane's counts since the start; `refused` and `quarantined` by reason.
+
+    Of attempts at an effect, `retried` are those that failed and are made again later, and `deferred` those that were
+    not made yet, since one was running, not due, or held back.
+    """
 
     accepted: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -24,6 +29,11 @@ class LaneCounts:
     conflict: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
     failed: int = 0
+    done: int = 0
+    rejected: int = 0
+    exhausted: int = 0
+    retried: int = 0
+    deferred: int = 0
 
 
 class Counts:
@@ -35,6 +45,8 @@ class Counts:
     def add_access(self, line: str) -> None:
         """Count one line of the stage's access log; what is not a JSON object is left out."""
         entry = _object(line)
+        if entry.get("route") == RECEIPTS_ROUTE:
+            return  # which nobody sends webhooks to
         lane = self.lanes.get(str(entry.get("route")).removeprefix(ROUTE_PREFIX), self.lanes[UNKNOWN_ROUTE])
         status = str(entry.get("status", ""))
         if status.startswith("2"):
@@ -70,6 +82,16 @@ def _add(lane: LaneCounts, name: str, count: int, reason: str) -> None:
             lane.quarantined[reason] += count
         case "Failed":
             lane.failed += count
+        case "Done":
+            lane.done += count
+        case "Rejected":
+            lane.rejected += count
+        case "Exhausted":
+            lane.exhausted += count
+        case "Waiting":
+            lane.retried += count
+        case "Deferred":
+            lane.deferred += count
 
 
 def _object(line: str) -> Mapping[str, Any]:

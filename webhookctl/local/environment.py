@@ -52,6 +52,8 @@ class Environment:
 
     async def ready(self) -> None:
         """Return when it can take an invocation. Raises FunctionError when it ended after its last answer."""
+        if not self.alive:
+            raise self._exited("after its last answer")
         await self._api.ready()
 
     async def invoke(self, invocation: Invocation) -> bytes:
@@ -69,12 +71,17 @@ class Environment:
         finally:
             self._log.drain()
 
-    async def stop(self) -> None:
-        """Kill the process and its own group, and wait until it is gone. May be called at any time, and again."""
-        self.alive, self._stopped = False, True
+    def kill(self) -> None:
+        """Kill the process and its own group as they run; what it was doing fails as any crash does."""
+        self.alive = False
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """Kill the process and its own group, and wait until it is gone. May be called at any time, and again."""
+        self._stopped = True
+        self.kill()
         if self._exit is not None:
             await asyncio.shield(self._exit)
         self._log.close()

@@ -1,6 +1,7 @@
 """A lane's event source mapping: batches from its queue to its function, never more than its maximum at once.
 
-What it does is in the Lambda Developer Guide, "Using Lambda with Amazon SQS" and its page on maximum concurrency. Not
+What it does is in the Lambda Developer Guide, "Using Lambda with Amazon SQS" and its page on maximum concurrency. From
+a FIFO queue no group is in two invocations at once, since the queue gives nothing of a group that is in flight. Not
 modelled: event filters, the slow start of Lambda's pollers, and their backing off after failures.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from webhookctl.local.aws.errors import SqsError
 from webhookctl.local.batch_response import MalformedResponse, failed_ids
 from webhookctl.local.function_error import FunctionError
 from webhookctl.local.runtime_api import MAX_PAYLOAD_BYTES
@@ -36,7 +38,7 @@ class Queue(Protocol):
         """Up to so many messages, hidden from now on; waits so long for the first one. Cancelling it loses none."""
 
     def delete(self, receipt_handle: str) -> None:
-        """Forget a received message."""
+        """Forget a received message. Raises SqsError when a FIFO queue has let it be received again."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class Trigger:
     def queue_name(self) -> str:
         """The name of the queue in its ARN."""
         return self.queue_arn.rsplit(":", 1)[1]
+
+    @property
+    def is_fifo(self) -> bool:
+        """Whether the queue is one with message groups."""
+        return self.queue_arn.endswith(".fifo")
 
 
 def triggers(state: State) -> Iterator[Trigger]:
@@ -117,7 +124,7 @@ class EventSource:
             except BaseException:
                 self._places.release()
                 raise
-            task = asyncio.create_task(self._run(batch))
+            task = asyncio.create_task(self._run(self._parts(batch)))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
             task.add_done_callback(_report)
@@ -131,34 +138,60 @@ class EventSource:
             async with asyncio.timeout(self.trigger.window_seconds):
                 while len(batch) < self.trigger.batch_size and self.trigger.window_seconds:
                     batch += await self._receive(self.trigger.batch_size - len(batch))
-        return self._cut(batch)
+        return batch
 
     async def _receive(self, count: int) -> Sequence[Message]:
         return await self._queue.receive(min(count, RECEIVE_MESSAGES), RECEIVE_SECONDS)
 
-    def _cut(self, batch: list[Message]) -> list[Message]:
-        """As many messages as one payload holds, at least one; the others are the beginning of the next batch."""
-        room = MAX_PAYLOAD_BYTES
-        for position, message in enumerate(batch):
-            room -= len(json.dumps(sqs_event([message], self.trigger.queue_arn), ensure_ascii=False).encode())
-            if room < 0 and position:
-                batch, self._held = batch[:position], batch[position:]
-                break
-        return batch
+    def _parts(self, batch: Sequence[Message]) -> list[list[Message]]:
+        """The batch in parts that one payload holds, of at least one message each.
 
-    async def _run(self, batch: Sequence[Message]) -> None:
+        From a FIFO queue they are for one invocation after the other: what is left of a group must not run beside its
+        beginning. From another queue only the first is returned, and the others begin the next batch.
+        """
+        parts: list[list[Message]] = []
+        room = 0
+        for message in batch:
+            size = len(json.dumps(sqs_event([message], self.trigger.queue_arn), ensure_ascii=False).encode())
+            if not parts or size > room:
+                parts.append([])
+                room = MAX_PAYLOAD_BYTES
+            parts[-1].append(message)
+            room -= size
+        if self.trigger.is_fifo:
+            return parts
+        self._held = [message for part in parts[1:] for message in part]
+        return parts[:1]
+
+    async def _run(self, parts: Sequence[Sequence[Message]]) -> None:
+        count = sum(len(part) for part in parts)
         self.in_flight += 1
-        self.messages += len(batch)
+        self.messages += count
         self.peak = max(self.peak, self.in_flight)
+        failed_groups: set[str] = set()
         try:
-            failed = await self._failed(batch)
-            for message in batch:
-                if message.message_id not in failed:
-                    self._queue.delete(message.receipt_handle)
+            for part in parts:
+                failed_groups |= await self._deliver([each for each in part if _group(each) not in failed_groups])
         finally:
             self.in_flight -= 1
-            self.messages -= len(batch)
+            self.messages -= count
             self._places.release()
+
+    async def _deliver(self, batch: Sequence[Message]) -> set[str]:
+        """Run the function with a batch and delete what it did; the groups of what failed, in a FIFO queue."""
+        if not batch:
+            return set()
+        failed = await self._failed(batch)
+        for message in batch:
+            if message.message_id not in failed:
+                self._delete(message)
+        return {_group(message) for message in batch if self.trigger.is_fifo and message.message_id in failed}
+
+    def _delete(self, message: Message) -> None:
+        try:
+            self._queue.delete(message.receipt_handle)
+        except SqsError as error:
+            logger.warning("%s: a message that is done comes again: %s", self.trigger.queue_name, error.code)
 
     async def _failed(self, batch: Sequence[Message]) -> frozenset[str]:
         """The ids of the messages that stay in the queue, to come back after their visibility time-out."""
@@ -171,6 +204,10 @@ class EventSource:
         except MalformedResponse as error:
             logger.warning("%s: a batch of %d counts as failed: %s", self.trigger.queue_name, len(batch), error)
         return ids
+
+
+def _group(message: Message) -> str:
+    return message.attributes.get("MessageGroupId", "")
 
 
 def _report(task: asyncio.Task[None]) -> None:

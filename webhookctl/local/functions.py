@@ -6,6 +6,7 @@ An invocation takes an idle execution environment or starts one; beyond a functi
 import asyncio
 import contextlib
 import json
+import random
 import secrets
 import socket
 import time
@@ -68,8 +69,18 @@ class Function:
             raise FunctionError("TooManyRequestsException", "Rate Exceeded.")
         run = asyncio.create_task(self._invoke(payload, trace_header or self._new_trace()))
         self._running.add(run)
-        run.add_done_callback(self._running.discard)
+        run.add_done_callback(self._end)
         return _parse(await asyncio.shield(run))
+
+    def kill_one(self) -> bool:
+        """Kill a running execution environment, any of them, as a fault of the host would; False when none runs.
+
+        What it was doing fails as Runtime.ExitError, with whatever it had done half done.
+        """
+        running = [environment for environment in self._environments if environment.alive]
+        if running:
+            secrets.choice(running).kill()
+        return bool(running)
 
     async def replace(self, program: Program) -> None:
         """Run another program from now on; an invocation that is under way ends in the old one."""
@@ -97,6 +108,11 @@ class Function:
                 raise
             finally:
                 self.busy -= 1
+
+    def _end(self, run: asyncio.Task[bytes]) -> None:
+        self._running.discard(run)
+        if not run.cancelled():
+            run.exception()  # so that asyncio does not report the failure of a call that was abandoned
 
     async def _run(self, request_id: str, payload: bytes, trace_id: str) -> bytes:
         environment = await self._take(request_id)
@@ -187,6 +203,12 @@ class Functions:
             return self.by_name[name]
         except KeyError:
             raise FunctionError("ResourceNotFoundException", f"Function not found: {arn}") from None
+
+    def kill_one(self) -> bool:
+        """`Function.kill_one` of any function that has an execution environment running; False when none has."""
+        functions = list(self.by_name.values())
+        random.shuffle(functions)
+        return any(function.kill_one() for function in functions)
 
     async def reload(self) -> tuple[str, ...]:
         """Take the zips as they are now; the names of the functions whose code changed. Raises MissingPackage."""

@@ -1,4 +1,4 @@
-"""A fresh secret for a source, as text in the form that its scheme expects."""
+"""Fresh secrets for a source: as text in the form that its scheme expects, and for what its lane delivers."""
 
 import base64
 import json
@@ -7,6 +7,7 @@ import secrets
 from common.scheme import Scheme
 
 KEY_BYTES = 32
+DELIVERY_KEY_BYTES = 24  # what the Standard Webhooks specification asks for at least
 
 
 def generated_secret(scheme: Scheme) -> str:
@@ -26,6 +27,11 @@ def generated_secret(scheme: Scheme) -> str:
             return f"user:{key.hex()}"
         case _:  # hexadecimal digits are a key for hex, and a text like any other for utf8
             return key.hex()
+
+
+def generated_delivery_secret() -> str:
+    """A new random secret for signing by Standard Webhooks; different at every call."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(DELIVERY_KEY_BYTES)).decode()
 
 
 def _public_key(scheme: Scheme) -> str:

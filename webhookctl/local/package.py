@@ -5,42 +5,72 @@ import hashlib
 import importlib.metadata
 import re
 import shutil
+import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from webhookctl.cache import keep_newest, touch
 
 KEPT_FOLDERS = 20  # ten builds: other local stacks run from theirs
 RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
-# A zip has them compiled for Lambda's processor, system and Python, which are not this machine's. Where it has one, the
-# one that is installed here is taken instead; where it has none, none is there, as on Lambda.
-COMPILED_DISTRIBUTIONS = ("cffi", "cryptography")
+# Beside the zips: what is compiled for this machine and not installed in the virtual environment, whose own packages
+# may need another version of it.
+INSTALLED_BESIDE = "local"
+
+
+Pin = tuple[str, str]
+"""A distribution's name and version."""
 
 
 class MissingPackage(Exception):
-    """A function's zip is not there. The message is one sentence that says what to run."""
+    """A function's code is not there to be run. The message is one sentence that says what to do."""
+
+
+class MissingZip(MissingPackage):
+    """A function's zip is not there."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"The Lambda package {path} is missing: run scripts/build.sh.")
+        super().__init__(f"The Lambda package {path} is missing: run scripts/build.sh{_options(path.stem)}.")
         self.path = path
+
+
+class NotCompiledHere(MissingPackage):
+    """A zip has something compiled for Lambda's processor of which there is no build for this machine."""
+
+    def __init__(self, path: Path, pins: Sequence[str]) -> None:
+        folder = path.parent / INSTALLED_BESIDE
+        super().__init__(
+            f"The Lambda package {path} has {', '.join(pins)} compiled for Lambda's processor. For this machine it is "
+            f"not here: run {sys.executable} -m pip install --no-deps --upgrade --target {folder} {' '.join(pins)}"
+        )
+        self.path = path
+        self.pins = pins
 
 
 def unpack(archive: Path, cache_dir: Path) -> Path:
     """Where the archive's files lie, unpacked once per content: equal bytes, one folder. Raises MissingPackage.
 
-    Its compiled packages are not the archive's own but those that are installed beside this one.
+    What is compiled in it is for Lambda's processor, system and Python, which are not this machine's. In its place come
+    the same versions as they are installed here; what it does not have is not there, as on Lambda.
     """
     try:
         digest = hashlib.sha256(archive.read_bytes())
     except FileNotFoundError as error:
-        raise MissingPackage(archive) from error
+        raise MissingZip(archive) from error
     with zipfile.ZipFile(archive) as package:
         names = package.namelist()
-    installed = _installed({_import_name(name) for name in names})
+    installed = _installed_here(archive, _compiled(names))
     digest.update("\n".join(map(str, installed)).encode())
     return _once(cache_dir / "code" / digest.hexdigest()[:32], lambda folder: _extract(archive, installed, folder))
+
+
+def _options(name: str) -> str:
+    """With which options scripts/build.sh makes the zip of that name, for people."""
+    cryptography = " --with-cryptography" if name.endswith("-cryptography") else ""
+    _, _, package = name.removesuffix("-cryptography").partition("processor-")
+    return cryptography + (f" --with the directory of the Python package {package}" if package else "")
 
 
 @functools.cache
@@ -54,11 +84,32 @@ def runtime_libraries(cache_dir: Path) -> Path:
     return _once(cache_dir / "runtime" / digest[:32], lambda folder: _link(entries, folder))
 
 
-def _installed(names: set[str]) -> list[Path]:
-    """What is installed here of the compiled packages among these names."""
-    distributions = map(importlib.metadata.distribution, COMPILED_DISTRIBUTIONS)
-    entries = {entry for distribution in distributions for entry in _top_level(distribution)}
-    return sorted(entry for entry in entries if _import_name(entry.name) in names)
+def _compiled(names: Iterable[str]) -> set[Pin]:
+    """The distributions of a zip that are not pure Python: those whose WHEEL scripts/write_zip.py left in it."""
+    folders = (name.partition(".dist-info/")[0] for name in names if name.endswith(".dist-info/WHEEL"))
+    return {_pin(*folder.rsplit("-", 1)) for folder in folders}
+
+
+def _installed_here(archive: Path, wanted: set[Pin]) -> list[Path]:
+    """What the wanted distributions have put into this machine's site-packages. Raises NotCompiledHere."""
+    places = [str(archive.parent / INSTALLED_BESIDE), *sys.path]
+    entries: set[Path] = set()
+    missing: list[str] = []
+    for name, version in sorted(wanted):
+        named = importlib.metadata.distributions(name=name, path=places)
+        here = next((distribution for distribution in named if distribution.version == version), None)
+        if here is None:
+            missing.append(f"{name}=={version}")
+        else:
+            entries.update(_top_level(here))
+    if missing:
+        raise NotCompiledHere(archive, missing)
+    return sorted(entries)
+
+
+def _pin(name: str, version: str) -> Pin:
+    """Comparable, however the name is spelled (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower(), version
 
 
 def _import_name(path: str) -> str:

@@ -16,7 +16,7 @@ from webhookctl.local.counts import UNKNOWN_ROUTE, Counts
 from webhookctl.local.event_source import EventSource, triggers
 from webhookctl.local.functions import Functions, Machine
 from webhookctl.local.gateway.server import SERVER_OPTIONS, Gateway
-from webhookctl.local.generated_secret import generated_secret
+from webhookctl.local.generated_secret import generated_delivery_secret, generated_secret
 from webhookctl.local.http_server import HttpServer, PortInUse, listen
 from webhookctl.local.lane import Lane
 from webhookctl.local.outputs import local_outputs, queue_name
@@ -35,7 +35,9 @@ MAX_LOG_BYTES = 20_000_000  # a log that is larger at a start begins anew
 class LocalStack:
     """Runs while its context is entered; on leaving it, however that happens, no process, port or note is left.
 
-    `secrets` are the texts to set, by source; a source without one gets a generated one. All can be read here then.
+    `secrets` are the texts to set, by source; a source without one gets a generated one. All can be read here then, and
+    in `delivery_secrets` what the lanes with the effect `http` sign with. `postgres` is how to log on to PostgreSQL
+    (host, port, dbname, username, password, sslmode), for every lane that does; without it their secrets have no value.
     `clock` is the time at which requests arrive, in seconds since 1970: a published webhook is genuine on its own day.
     """
 
@@ -47,6 +49,7 @@ class LocalStack:
         cache_dir: Path,
         port: int = 0,
         secrets: Mapping[str, str] | None = None,
+        postgres: Mapping[str, Any] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.state = state
@@ -55,12 +58,14 @@ class LocalStack:
         self.aws_endpoint_url = ""
         self.region: str = state.outputs["region"]
         self.secrets: dict[str, str] = {}
+        self.delivery_secrets: dict[str, str] = {}
         self.backend: Backend
         self.functions: Functions
         self._build_dir = build_dir
         self._cache_dir = cache_dir
         self._port = port
         self._given_secrets = secrets or {}
+        self._postgres = postgres
         self._clock = clock
         self._event_sources: dict[str, EventSource] = {}
         self._counts = Counts(state.outputs["sources"])
@@ -89,6 +94,14 @@ class LocalStack:
     def refused_elsewhere(self) -> Mapping[str, int]:
         """The requests that were for no source, all of them refused, by reason."""
         return dict(self._counts.lanes[UNKNOWN_ROUTE].refused)
+
+    @property
+    def without_postgres(self) -> Mapping[str, str]:
+        """The lanes that wait until somebody sets how to log on to PostgreSQL, with the names of their secrets."""
+        if self._postgres is not None:
+            return {}
+        names = {source: output.get("postgres_secret_name") for source, output in self.state.outputs["sources"].items()}
+        return {source: name for source, name in names.items() if name}
 
     async def idle(self) -> None:
         """Wait until no lane has a message, neither waiting nor in flight. Failing messages are waited for, too."""
@@ -122,11 +135,17 @@ class LocalStack:
 
     def _set_secrets(self) -> None:
         for source, output in self.state.outputs["sources"].items():
-            name = output["secret_name"]
-            if name is not None:
+            if output["secret_name"] is not None:
                 self.secrets[source] = self._given_secrets.get(source) or generated_secret(_scheme(output))
-                request = {"SecretId": name, "SecretString": self.secrets[source]}
-                self.backend.call("secretsmanager.PutSecretValue", request)
+                self._set_secret(output["secret_name"], self.secrets[source])
+            if output.get("delivery_secret_name"):
+                self.delivery_secrets[source] = generated_delivery_secret()
+                self._set_secret(output["delivery_secret_name"], self.delivery_secrets[source])
+            if output.get("postgres_secret_name") and self._postgres is not None:
+                self._set_secret(output["postgres_secret_name"], json.dumps(dict(self._postgres)))
+
+    def _set_secret(self, name: str, text: str) -> None:
+        self.backend.call("secretsmanager.PutSecretValue", {"SecretId": name, "SecretString": text})
 
     async def _start_lanes(self, parts: contextlib.AsyncExitStack) -> None:
         for trigger in triggers(self.state):
@@ -147,7 +166,12 @@ class LocalStack:
             self._counts.add_access(line)
 
         gateway = Gateway.from_state(
-            self.state, invoke=self.functions.invoke, send=self.backend.send, on_access=on_access, now=self._clock
+            self.state,
+            invoke=self.functions.invoke,
+            send=self.backend.send,
+            ask=self.backend.ask,
+            on_access=on_access,
+            now=self._clock,
         )
         api = await parts.enter_async_context(
             HttpServer(gateway.handle, listener, grace_seconds=REQUEST_GRACE_SECONDS, options=SERVER_OPTIONS)
@@ -176,6 +200,12 @@ class LocalStack:
             quarantined=dict(counts.quarantined),
             failed=counts.failed,
             dead_lettered=sum(self._queue_counts(source, "dead_letter_queue_url")),
+            effect=self.outputs["sources"][source].get("effect") or "",
+            done=counts.done,
+            rejected=counts.rejected,
+            exhausted=counts.exhausted,
+            retried=counts.retried,
+            deferred=counts.deferred,
         )
 
     def _queue_counts(self, source: str, url: str) -> tuple[int, int, int]:

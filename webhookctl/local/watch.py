@@ -31,15 +31,23 @@ class Watched(Protocol):
     def refused_elsewhere(self) -> Mapping[str, int]:
         """Requests that were for no lane, by reason."""
 
+    @property
+    def without_postgres(self) -> Mapping[str, str]:
+        """The lanes that can't log on to PostgreSQL yet, with the names of their secrets."""
+
 
 @dataclass(frozen=True)
 class Column:
-    """A column of counts: its heading, the short one, its value, and the colour of a value that is not zero."""
+    """A column of counts: its heading, the short one, its value, and the colour of a value that is not zero.
+
+    One `of_effects` is there when a lane has an effect.
+    """
 
     heading: str
     short: str
     attribute: str
     style: str = ""
+    of_effects: bool = False
 
 
 COLUMNS = (
@@ -48,16 +56,20 @@ COLUMNS = (
     Column("waiting", "wait", "waiting", "cyan"),
     Column("in flight", "flight", "in_flight", "cyan"),
     Column("stored", "stored", "stored", "green"),
+    Column("done", "done", "done", "green", of_effects=True),
     Column("duplicate", "dup", "duplicate"),
     Column("conflict", "conf", "conflict", "yellow"),
     Column("quarantined", "quar", "quarantines", "yellow"),
-    Column("failed", "fail", "failed", "red"),
+    Column("rejected", "rej", "rejected", "yellow", of_effects=True),
+    Column("failed", "fail", "failures", "red"),
     Column("dead-lettered", "dead", "dead_lettered", "red"),
 )
 
 
 async def watch(stack: Watched, stop: asyncio.Event, console: Console) -> None:
     """Show what passes through until `stop` is set: a table on a terminal, else a line when something changed."""
+    if stack.without_postgres:
+        _say_what_is_missing(stack.without_postgres, console)
     if console.is_terminal:
         await _watch_table(stack, stop, console)
     else:
@@ -67,9 +79,10 @@ async def watch(stack: Watched, stop: asyncio.Event, console: Console) -> None:
 def table(lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int], width: int) -> RenderableType:
     """The view for a terminal of so many columns. When room is short, names of lanes are cut, and counts are not."""
     longest = max((len(lane.source) for lane in lanes), default=0)
-    full = _columns(lanes, [column.heading for column in COLUMNS], str)
+    shown = _shown(lanes)
+    full = _columns(lanes, shown, [column.heading for column in shown], str)
     wide = _width(full) + longest <= width
-    columns = full if wide else _columns(lanes, [column.short for column in COLUMNS], _short)
+    columns = full if wide else _columns(lanes, shown, [column.short for column in shown], _short)
     view = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False, show_footer=len(lanes) > 1)
     room = max(len(ALL_LANES), min(max(longest, len(ALL_LANES)), width - _width(columns)))
     view.add_column("lane", ALL_LANES, no_wrap=True, overflow="ellipsis", width=room)
@@ -85,13 +98,20 @@ def table(lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int], width: in
 def line(lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int]) -> str:
     """All lanes together in a line; counts that are zero are left out, but for the first and `stored`."""
     parts = []
-    for column in COLUMNS:
+    for column in _shown(lanes):
         count = _total(lanes, column)
         if column.attribute == "refusals":
             count += sum(refused_elsewhere.values())
         if count or column.attribute in ("accepted", "stored"):
             parts.append(f"{column.heading} {count}")
     return ", ".join(parts)
+
+
+def _say_what_is_missing(secrets: Mapping[str, str], console: Console) -> None:
+    text = (
+        f"Waiting for a PostgreSQL login: {', '.join(secrets)} (put it into {', '.join(sorted(set(secrets.values())))})"
+    )
+    console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 async def _watch_table(stack: Watched, stop: asyncio.Event, console: Console) -> None:
@@ -123,13 +143,18 @@ async def _stopped(stop: asyncio.Event, seconds: float) -> bool:
     return stop.is_set()
 
 
+def _shown(lanes: Iterable[Lane]) -> list[Column]:
+    with_effects = any(lane.effect for lane in lanes)
+    return [column for column in COLUMNS if with_effects or not column.of_effects]
+
+
 def _columns(
-    lanes: Sequence[Lane], headings: Sequence[str], shown: Callable[[int], str]
+    lanes: Sequence[Lane], columns: Sequence[Column], headings: Sequence[str], shown: Callable[[int], str]
 ) -> list[tuple[str, list[Text]]]:
     """For each column its heading and its cells: one per lane, and last the total."""
     return [
         (heading, [*(_cell(lane, column, shown) for lane in lanes), Text(shown(_total(lanes, column)))])
-        for heading, column in zip(headings, COLUMNS, strict=True)
+        for heading, column in zip(headings, columns, strict=True)
     ]
 
 
@@ -168,6 +193,8 @@ def _notes(lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int], wide: bo
     else:
         yield Text("flight: now/maximum in flight (highest seen); fail: failed attempts", style="dim")
         yield Text("dup: duplicate; conf: conflict; quar: quarantined; dead: dead-lettered", style="dim")
+        if any(lane.effect for lane in lanes):
+            yield Text("rej: rejected, so that no further attempt is made", style="dim")
 
 
 def _by_reason(counts: Iterable[Mapping[str, int]]) -> str:

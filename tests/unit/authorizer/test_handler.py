@@ -1,5 +1,6 @@
 import base64
 import gzip
+import hashlib
 import importlib
 import json
 import sys
@@ -17,8 +18,14 @@ SOURCES = {
     "acme": {"scheme": {"signature": {"header": "X-Acme"}}, "content_types": ["text/xml"], "tolerance_seconds": 60},
     "partner": {"scheme": "token"},
 }
+
+
+def packed(sources: Any) -> str:
+    return base64.b64encode(gzip.compress(json.dumps(sources).encode())).decode()
+
+
 ENVIRONMENT = {
-    "SOURCES": base64.b64encode(gzip.compress(json.dumps(SOURCES).encode())).decode(),
+    "SOURCES": packed(SOURCES),
     "SECRET_PREFIX": "webhook-test/",
     "METRICS_NAMESPACE": "webhook-test",
 }
@@ -72,6 +79,25 @@ def test_context_values_are_texts_since_templates_see_nothing_else(handler: Modu
     assert all(isinstance(value, str) for value in handler.handle(event, None)["context"].values())
 
 
+def test_a_source_in_order_gets_its_group_and_its_deduplication_id_and_another_neither(
+    monkeypatch: pytest.MonkeyPatch, event: dict[str, Any]
+) -> None:
+    ordered = {"github": {"scheme": "github", "fifo": True, "order_by": "X-GitHub-Event"}}
+    contexts = []
+    for sources in (SOURCES, ordered):
+        for name, value in (ENVIRONMENT | {"SOURCES": packed(sources)}).items():
+            monkeypatch.setenv(name, value)
+        sys.modules.pop("authorizer.handler", None)
+        contexts.append(importlib.import_module("authorizer.handler").handle(event, None)["context"])
+        del sys.modules["authorizer.handler"]
+    plain, in_order = contexts
+    assert plain.keys() == {"head"}
+    assert in_order == plain | {
+        "group": "issues",
+        "deduplication_id": hashlib.sha256(plain["head"].encode()).hexdigest(),
+    }
+
+
 def test_the_trace_is_lambdas_own_and_never_the_senders(
     handler: ModuleType, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +128,7 @@ def test_a_source_is_a_preset_or_data_and_the_rest_has_defaults() -> None:
     assert sources["github"].content_types == ("application/json", "application/x-www-form-urlencoded")
     assert (sources["acme"].tolerance_seconds, sources["acme"].content_types) == (60, ("text/xml",))
     assert sources["acme"].scheme.header_names == ("x-acme",)
+    assert not any(source.fifo or source.order_by for source in sources.values())
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))

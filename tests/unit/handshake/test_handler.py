@@ -4,7 +4,7 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -19,6 +19,7 @@ from common.envelope import MalformedEnvelope, read_envelope
 from common.headers import gather
 from common.keys import Key
 from common.signature import Request, verify
+from handshake.queue import Queue
 from handshake.settings import read_settings
 from tests.unit.handshake.events import (
     RECEIVED_AT,
@@ -103,6 +104,18 @@ def each_bench(request: pytest.FixtureRequest, start: Callable[[str], Bench]) ->
     bench = start(request.param)
     bench.put_secret(SECRET)
     return bench
+
+
+def test_a_webhook_of_a_source_in_order_has_its_place_in_the_queue(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="webhook-test-crew.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    monkeypatch.setattr(bench.handler, "lane", replace(bench.handler.lane, queue=Queue(sqs, url)))
+    status, _ = bench.answer(event(WEBHOOK) | {"group": "ticket-5", "deduplication_id": "5f5f"})
+    [message] = replace(bench, queue_url=url).messages()
+    place = {name: message["Attributes"][name] for name in ("MessageGroupId", "MessageDeduplicationId")}
+    assert (status, place) == (202, {"MessageGroupId": "ticket-5", "MessageDeduplicationId": "5f5f"})
 
 
 def refused(reason: str) -> tuple[int, dict[str, str]]:

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from handshake.queue import Queue, TooLarge
+from handshake.queue import Order, Queue, TooLarge
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -65,3 +65,9 @@ def test_a_trace_goes_along_as_a_system_attribute_and_none_is_left_out(client: "
     stubber.add_response("send_message", {}, request)
     Queue(client, URL).send("a", "Root=1-5759e988")
     Queue(client, URL).send("a", "")
+
+
+def test_a_message_has_its_place_in_a_queue_that_keeps_an_order(client: "SQSClient", stubber: Stubber) -> None:
+    place = {"MessageGroupId": "ticket-5", "MessageDeduplicationId": "5f5f"}
+    stubber.add_response("send_message", {}, {"QueueUrl": URL, "MessageBody": "a"} | place)
+    Queue(client, URL).send("a", "", Order("ticket-5", "5f5f"))

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,23 +10,24 @@ from hypothesis import strategies as st
 
 from common.envelope import read_envelope
 from tests.unit.handshake.events import SECRET, event, head, signature
-from tests.unit.test_template import NOW_MS, REQUEST_ID, TRACE, bodies, rendered, values
+from tests.unit.test_template import HOSTILE_GROUPS, ID, NOW_MS, REQUEST_ID, TRACE, bodies, rendered, text_of, values
 from webhookctl.local.gateway.vtl import Template
 
-TEMPLATE = Template(
-    (Path(__file__).parents[3] / "modules/ingestion/templates/handshake_request.vtl").read_text(encoding="utf-8")
+TEMPLATE = Template(text_of("handshake_request"))
+IN_ORDER = Template(
+    text_of("message_group") + text_of("handshake_request").removesuffix("}") + text_of("handshake_fifo")
 )
 HEAD = head(b"")
 
 
-def made(input_body: str, given_head: str = HEAD, trace: str = "") -> Any:
+def made(input_body: str, given_head: str = HEAD, trace: str = "", template: Template = TEMPLATE, **more: str) -> Any:
     """The event; an error if a member is there twice."""
 
     def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         assert len(dict(pairs)) == len(pairs)
         return dict(pairs)
 
-    return json.loads(TEMPLATE.render(values(input_body, given_head, trace)), object_pairs_hook=unrepeated)
+    return json.loads(template.render(values(input_body, given_head, trace, **more)), object_pairs_hook=unrepeated)
 
 
 def message(given: Any) -> str:
@@ -66,3 +66,19 @@ def test_no_text_leaves_its_place_whatever_api_gateway_shows(text: str) -> None:
 @pytest.mark.parametrize("trace", ["", TRACE])
 def test_a_trace_is_a_text_that_may_be_empty(trace: str) -> None:
     assert made("e30=", trace=trace)["trace"] == trace
+
+
+@pytest.mark.parametrize("group", ["ticket-5", "a.b:c@d/e+f=g,h"])
+def test_in_order_the_event_is_the_same_with_its_place_beside_it(group: str) -> None:
+    given = made("e30=", HEAD, TRACE, IN_ORDER, group=group, deduplication_id=ID)
+    assert given == made("e30=", HEAD, TRACE) | {"group": group, "deduplication_id": ID}
+
+
+@pytest.mark.parametrize("group", HOSTILE_GROUPS)
+def test_what_can_not_name_a_group_stays_out_of_the_event(group: str) -> None:
+    given = made("e30=", template=IN_ORDER, group=group)
+    assert (given["group"], given["deduplication_id"]) == ("-", REQUEST_ID)
+
+
+def test_a_deduplication_id_stays_in_its_place_whatever_it_is() -> None:
+    assert made("e30=", template=IN_ORDER, deduplication_id='"/,\n')["deduplication_id"] == '"/,\n'

@@ -28,6 +28,12 @@ def test_an_answered_challenge_is_no_webhook(counts: Counts, method: str) -> Non
     assert counts.lanes["github"] == LaneCounts()
 
 
+@pytest.mark.parametrize("status", ["200", "403", "404"])
+def test_who_asks_for_a_receipt_sends_no_webhook(counts: Counts, status: str) -> None:
+    counts.add_access(access(route="/receipts/{id}", method="GET", status=status))
+    assert set(map(repr, counts.lanes.values())) == {repr(LaneCounts())}
+
+
 @pytest.mark.parametrize("status", ["200", "202"])
 def test_a_2xx_is_accepted(counts: Counts, status: str) -> None:
     counts.add_access(access(status=status))
@@ -68,6 +74,13 @@ def test_measurements_are_added_up(counts: Counts) -> None:
     lane = counts.lanes["github"]
     assert (lane.stored, lane.duplicate, lane.conflict, lane.failed) == (5, 1, 2, 4)
     assert lane.quarantined == {"signature_mismatch": 2, "stale": 1}
+
+
+def test_what_became_of_attempts_at_an_effect_is_counted(counts: Counts) -> None:
+    counts.add_log(measurement(Done=3, Waiting=2, Deferred=5, Delay_ms=[5, 6, 7], CircuitOpen=0))
+    counts.add_log(measurement(Rejected=1, Exhausted=4, Waiting=1))
+    expected = LaneCounts(done=3, rejected=1, exhausted=4, retried=3, deferred=5)
+    assert counts.lanes["github"] == expected
 
 
 @pytest.mark.parametrize(

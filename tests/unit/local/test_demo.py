@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,7 +19,13 @@ STALE = Delivery(Kind.STALE, "github", {}, b"stale", status=403)
 
 
 def item(outcome: str, body: bytes) -> dict[str, Any]:
-    return {"outcome": {"S": outcome}, "source": {"S": "github"}, "body": {"B": body}}
+    return {
+        "lane": {"S": f"github#{outcome}#0"},
+        "outcome": {"S": outcome},
+        "source": {"S": "github"},
+        "body": {"B": body},
+        "body_sha256": {"S": hashlib.sha256(body).hexdigest()},
+    }
 
 
 def audited(deliveries: Iterable[tuple[Delivery, int]], *items: dict[str, Any]) -> Audit:

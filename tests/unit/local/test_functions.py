@@ -1,4 +1,6 @@
 import asyncio
+import gc
+import importlib.metadata
 import json
 import os
 import signal
@@ -216,7 +218,8 @@ async def test_boto3_comes_with_the_runtime_and_what_is_in_the_zip_goes_first(st
 
 async def test_a_package_that_is_compiled_for_lambda_is_taken_from_this_machine(start: Start) -> None:
     elsewhere = "_cffi_backend.cpython-313-aarch64-linux-gnu.so"
-    compiled = {"cffi/__init__.py": "", elsewhere: "", "cryptography/hazmat/bindings/_rust.abi3.so": ""}
+    wheels = {f"{name}-{importlib.metadata.version(name)}.dist-info/WHEEL": "" for name in ("cffi", "cryptography")}
+    compiled = {"cffi/__init__.py": "", elsewhere: "", "cryptography/hazmat/bindings/_rust.abi3.so": "", **wheels}
     functions = await start(
         {"app.py": HANDLER, "cryptography/__init__.py": "", "cryptography.libs/x.so": "", **compiled}
     )
@@ -232,6 +235,51 @@ async def test_an_exception_of_the_handler_reaches_the_caller_by_type_and_messag
         await functions.invoke("f", {"raise": "boom"})
     assert (caught.value.error_type, caught.value.error_message) == ("ValueError", "boom")
     assert functions.function("f").environments == 1
+
+
+async def test_a_killed_environments_invocation_fails_as_a_crash_and_the_next_gets_a_new_one(
+    start: Start, tmp_path: Path
+) -> None:
+    functions = await start()
+    (tmp_path / "met").mkdir()
+    under_way = asyncio.create_task(functions.invoke("f", {"meet": [str(tmp_path / "met"), 2]}))
+    await until(lambda: len(list((tmp_path / "met").iterdir())) == 1)
+    (first,) = (tmp_path / "met").iterdir()
+    assert functions.function("f").kill_one()
+    with pytest.raises(FunctionError) as caught:
+        await under_way
+    assert caught.value.error_type == "Runtime.ExitError"
+    assert "killed" in caught.value.error_message
+    assert (await functions.invoke("f", {}))["pid"] != int(first.name)
+
+
+async def test_the_failure_of_an_abandoned_call_is_reported_to_nobody(start: Start, tmp_path: Path) -> None:
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+    functions = await start()
+    (tmp_path / "met").mkdir()
+    abandoned = asyncio.create_task(functions.invoke("f", {"meet": [str(tmp_path / "met"), 2]}))
+    await until(lambda: len(list((tmp_path / "met").iterdir())) == 1)
+    abandoned.cancel()
+    await asyncio.wait([abandoned])
+    assert functions.kill_one()
+    await until(lambda: functions.function("f").busy == 0)
+    del abandoned
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not reported
+
+
+async def test_an_idle_environment_can_be_killed_too_and_nobody_notices(start: Start) -> None:
+    functions = await start()
+    first = (await functions.invoke("f", {}))["pid"]
+    assert functions.kill_one()
+    assert (await functions.invoke("f", {}))["pid"] != first
+
+
+async def test_where_no_environment_runs_there_is_none_to_kill(start: Start) -> None:
+    functions = await start()
+    assert not functions.kill_one()
 
 
 async def test_a_timed_out_process_is_gone_when_its_caller_hears_of_it(start: Start) -> None:

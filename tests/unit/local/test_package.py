@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from webhookctl.local import package
-from webhookctl.local.package import unpack
+from webhookctl.local.package import INSTALLED_BESIDE, MissingZip, NotCompiledHere, unpack
 
 
 def test_of_the_unpacked_packages_those_used_last_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,14 +21,65 @@ def test_of_the_unpacked_packages_those_used_last_are_kept(tmp_path: Path, monke
     assert (one / "handler.py").read_text() == "one"
 
 
-def test_a_compiled_package_gives_way_to_the_one_installed_here(tmp_path: Path) -> None:
-    names = ("cffi/api.py", "_cffi_backend.cpython-313-aarch64-linux-gnu.so", "pycparser/ply.py", "cffi_like.py")
-    with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
+def archive(folder: Path, *names: str) -> Path:
+    with zipfile.ZipFile(folder / "code.zip", "w") as package:
         for name in names:
-            archive.writestr(name, "from the zip")
-    folder = unpack(tmp_path / "code.zip", tmp_path)
+            package.writestr(name, "from the zip")
+    return folder / "code.zip"
+
+
+def test_a_compiled_package_gives_way_to_the_one_installed_here(tmp_path: Path) -> None:
+    wheel = f"cffi-{importlib.metadata.version('cffi')}.dist-info/WHEEL"
+    backend = "_cffi_backend.cpython-313-aarch64-linux-gnu.so"
+    folder = unpack(archive(tmp_path, wheel, "cffi/api.py", backend, "pycparser/ply.py", "cffi_like.py"), tmp_path)
     installed = Path(str(importlib.metadata.distribution("cffi").locate_file("cffi")))
     assert (folder / "cffi").resolve() == installed.resolve()
     assert [each.is_symlink() for each in folder.glob("_cffi_backend*.so")] == [True]
     assert (folder / "pycparser" / "ply.py").read_text() == (folder / "cffi_like.py").read_text() == "from the zip"
     assert not list(folder.glob("cryptography*"))
+
+
+def test_what_is_pure_python_is_the_zips_own(tmp_path: Path) -> None:
+    version = importlib.metadata.version("cffi")
+    folder = unpack(archive(tmp_path, f"cffi-{version}.dist-info/METADATA", "cffi/api.py"), tmp_path)
+    assert (folder / "cffi" / "api.py").read_text() == "from the zip"
+
+
+@pytest.mark.parametrize("folder", ["cffi-0.0.1", "Not_Here-2.5"])
+def test_a_compiled_package_that_is_not_here_in_that_version_is_named_with_what_installs_it(
+    tmp_path: Path, folder: str
+) -> None:
+    with pytest.raises(NotCompiledHere) as refused:
+        unpack(archive(tmp_path, f"{folder}.dist-info/WHEEL", "it/__init__.py"), tmp_path)
+    pin = {"cffi-0.0.1": "cffi==0.0.1", "Not_Here-2.5": "not-here==2.5"}[folder]
+    command = f"-m pip install --no-deps --upgrade --target {tmp_path / INSTALLED_BESIDE} {pin}"
+    assert str(refused.value).endswith(command)
+    assert str(tmp_path / "code.zip") in str(refused.value)
+
+
+def test_what_was_installed_beside_the_zips_is_taken_before_the_virtual_environments(tmp_path: Path) -> None:
+    metadata = tmp_path / INSTALLED_BESIDE / "cffi-0.0.1.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: cffi\nVersion: 0.0.1\n")
+    (metadata / "RECORD").write_text("cffi/api.py,,\ncffi-0.0.1.dist-info/METADATA,,\n")
+    folder = unpack(archive(tmp_path, "cffi-0.0.1.dist-info/WHEEL", "cffi/api.py"), tmp_path)
+    assert (folder / "cffi").readlink() == tmp_path / INSTALLED_BESIDE / "cffi"
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("processor", "run scripts/build.sh."),
+        ("authorizer", "run scripts/build.sh."),
+        ("processor-cryptography", "run scripts/build.sh --with-cryptography."),
+        ("processor-shop", "run scripts/build.sh --with the directory of the Python package shop."),
+        (
+            "processor-shop-cryptography",
+            "run scripts/build.sh --with-cryptography --with the directory of the Python package shop.",
+        ),
+    ],
+)
+def test_of_a_zip_that_is_missing_it_is_said_what_makes_it(tmp_path: Path, name: str, command: str) -> None:
+    with pytest.raises(MissingZip) as refused:
+        unpack(tmp_path / f"{name}.zip", tmp_path)
+    assert str(refused.value).endswith(f"{name}.zip is missing: {command}")

@@ -17,6 +17,7 @@ import pytest
 
 from common.keys import read_keys
 from tests.unit.local.gateway.deployed import ACCOUNT, FUNCTION_ARN, REGION, deployed, handshaken, resource
+from webhookctl.local.aws.errors import AwsError
 from webhookctl.local.lane import Lane
 from webhookctl.local.running import find_running
 from webhookctl.local.stack import MAX_LOG_BYTES, LocalStack, PortInUse
@@ -85,10 +86,13 @@ def a_stack(build_dir: Path, **changes: Any) -> LocalStack:
     return LocalStack(state, **{**ordinary, **changes})
 
 
-def a_state(schemes: Mapping[str, Any] | None = None, *, enabled: bool = True) -> State:
+def a_state(schemes: Mapping[str, Any] | None = None, *, enabled: bool = True, visibility_seconds: int = 120) -> State:
     """An environment whose sources have these schemes: a preset's name, or a custom scheme's data."""
     schemes = schemes or {"github": "github"}
-    extra = [_function("authorizer", "app.authorize"), *(each for name in schemes for each in _lane(name, enabled))]
+    extra = [
+        _function("authorizer", "app.authorize"),
+        *(each for name in schemes for each in _lane(name, enabled, visibility_seconds)),
+    ]
     state = deployed(schemes, changes={"stage": {"access_log_settings": [{"format": ACCESS_LOG}]}}, extra=extra)
     outputs = {
         "endpoint": f"https://a1b2c3d4e5.execute-api.{REGION}.amazonaws.com/v1",
@@ -112,7 +116,7 @@ def _output(name: str, scheme: Any) -> dict[str, Any]:
     }
 
 
-def _lane(name: str, enabled: bool) -> list[Any]:
+def _lane(name: str, enabled: bool, visibility_seconds: int) -> list[Any]:
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:webhook-dev-{name}"
     redrive = {"deadLetterTargetArn": f"{arn}-dead-letter", "maxReceiveCount": 2}
     queue = {"name": f"webhook-dev-{name}", "arn": arn, "redrive_policy": json.dumps(redrive)}
@@ -127,7 +131,7 @@ def _lane(name: str, enabled: bool) -> list[Any]:
         "enabled": enabled,
     }
     return [
-        resource("aws_sqs_queue", "this", {**queue, "visibility_timeout_seconds": 1}, name),
+        resource("aws_sqs_queue", "this", {**queue, "visibility_timeout_seconds": visibility_seconds}, name),
         resource(
             "aws_sqs_queue", "dead_letter", {"name": f"{queue['name']}-dead-letter", "arn": f"{arn}-dead-letter"}, name
         ),
@@ -233,7 +237,7 @@ async def test_refused_requests_are_counted_by_reason(build_dir: Path) -> None:
 
 
 async def test_what_keeps_failing_waits_and_is_dead_lettered(build_dir: Path) -> None:
-    async with a_stack(build_dir) as stack:
+    async with a_stack(build_dir, state=a_state(visibility_seconds=1)) as stack:
         await post(stack, {"fail": True})
         lane = await idle(stack)
     assert (lane.dead_lettered, lane.waiting) == (1, 0)
@@ -252,6 +256,58 @@ async def test_a_function_reads_its_secret_from_the_local_stack(build_dir: Path)
         await post(stack, {"secret": True})
         await idle(stack)
         assert "secret It's a Secret to Everybody" in log(stack)
+
+
+POSTGRES = {"host": "127.0.0.1", "port": 5432, "dbname": "d", "username": "u", "password": "p", "sslmode": "disable"}
+
+
+def with_effect(state: State, kind: str, **names: str) -> State:
+    """The same environment, its source with an effect whose secrets have these names."""
+    github = {**state.outputs["sources"]["github"], "effect": kind, **names}
+    arn = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:"
+    secrets = [
+        resource("aws_secretsmanager_secret", f"effect_{number}", {"name": name, "arn": f"{arn}{name}-x"}, "github")
+        for number, name in enumerate(names.values())
+    ]
+    return State({**state.outputs, "sources": {"github": github}}, (*state.managed, *secrets))
+
+
+def value_of(stack: LocalStack, secret: str) -> str:
+    return str(stack.backend.call("secretsmanager.GetSecretValue", {"SecretId": secret})["SecretString"])
+
+
+async def test_a_lane_that_delivers_has_a_secret_to_sign_with(build_dir: Path) -> None:
+    state = with_effect(a_state(), "http", delivery_secret_name="webhook-dev/github/delivery")
+    async with a_stack(build_dir, state=state) as stack:
+        assert value_of(stack, "webhook-dev/github/delivery") == stack.delivery_secrets["github"]
+        assert len(read_keys([stack.delivery_secrets["github"]], "base64-after-whsec_")) == 1
+        assert stack.secrets.keys() == {"github"}
+        assert not stack.without_postgres
+
+
+async def test_a_lane_that_writes_to_postgresql_logs_on_as_it_is_told(build_dir: Path) -> None:
+    state = with_effect(a_state(), "postgres", postgres_secret_name="webhook-dev/github/postgres")
+    async with a_stack(build_dir, state=state, postgres=POSTGRES) as stack:
+        assert json.loads(value_of(stack, "webhook-dev/github/postgres")) == POSTGRES
+        assert (stack.without_postgres, stack.delivery_secrets) == ({}, {})
+
+
+async def test_a_lane_that_nobody_told_how_to_log_on_to_postgresql_is_named(build_dir: Path) -> None:
+    state = with_effect(a_state(), "postgres", postgres_secret_name="webhook-dev/github/postgres")
+    async with a_stack(build_dir, state=state) as stack:
+        assert stack.without_postgres == {"github": "webhook-dev/github/postgres"}
+        with pytest.raises(AwsError):
+            value_of(stack, "webhook-dev/github/postgres")
+
+
+async def test_what_became_of_an_effect_is_counted(build_dir: Path) -> None:
+    state = with_effect(a_state(), "http", delivery_secret_name="webhook-dev/github/delivery")
+    async with a_stack(build_dir, state=state) as stack:
+        names = ("Done", "Waiting", "Deferred", "Rejected", "Exhausted")
+        await post(stack, metrics(*((name, None) for name in names)))
+        lane = await idle(stack)
+    assert (lane.effect, lane.done, lane.rejected, lane.exhausted, lane.deferred) == ("http", 1, 1, 1, 1)
+    assert (lane.retried, lane.failed, lane.failures) == (1, 0, 1)
 
 
 async def test_every_source_gets_a_secret_in_the_form_of_its_scheme(build_dir: Path) -> None:

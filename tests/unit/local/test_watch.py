@@ -38,6 +38,7 @@ class FakeStack:
     def __init__(self, *lanes: Lane) -> None:
         self.current = lanes
         self.refused_elsewhere: Mapping[str, int] = {}
+        self.without_postgres: Mapping[str, str] = {}
         self.looks = 0
 
     def lanes(self) -> Sequence[Lane]:
@@ -96,6 +97,36 @@ def test_reasons_are_listed_most_frequent_first() -> None:
     assert "refused: throttled 10, stale 2" in lines
     assert "refused, for no lane: missing_authentication_token 1" in lines
     assert "quarantined: signature_mismatch 4" in lines
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_where_a_lane_has_an_effect_there_are_columns_for_what_it_did(width: int) -> None:
+    orders = a_lane(source="orders", effect="postgres", stored=0, done=1100, rejected=9, retried=20)
+    lines = shown(width, GITHUB, orders)
+    assert row(lines, "orders") == ["1234", "12", "56", "1/2", "(2)", "0", "1100", "7", "3", "4", "9", "25", "6"]
+    assert row(lines, "github") == ["1234", "12", "56", "1/2", "(2)", "1100", "0", "7", "3", "4", "0", "5", "6"]
+    assert max(map(len, lines)) <= width
+
+
+def test_where_no_lane_has_an_effect_nothing_is_said_of_effects() -> None:
+    assert not {"done", "rejected"} & set(shown(120, GITHUB)[1].split())
+
+
+def test_a_line_counts_what_effects_did() -> None:
+    orders = a_lane(refused={}, waiting=0, in_flight=0, stored=0, effect="http", done=7, retried=2, quarantined={})
+    assert line([orders], {}) == ("accepted 1234, stored 0, done 7, duplicate 7, conflict 3, failed 7, dead-lettered 6")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+async def test_lanes_that_wait_for_a_database_are_named_in_one_line(is_terminal: bool) -> None:
+    stack, stop, output = FakeStack(GITHUB), asyncio.Event(), io.StringIO()
+    stack.without_postgres = {"orders": "webhook-dev/orders/postgres", "audit": "webhook-dev/audit/postgres"}
+    stop.set()
+    await watch(stack, stop, Console(file=output, force_terminal=is_terminal, width=40))
+    assert output.getvalue().splitlines()[0] == (
+        "Waiting for a PostgreSQL login: orders, audit "
+        "(put it into webhook-dev/audit/postgres, webhook-dev/orders/postgres)"
+    )
 
 
 def test_a_paused_lane_says_so() -> None:

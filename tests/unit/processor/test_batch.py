@@ -28,7 +28,7 @@ def test_a_record_that_fails_is_reported_alone(bench: Bench, caplog: pytest.LogC
     lane = bench.lane()
     broken: dict[str, Any] = {**record(message_id="bad"), "body": None}
     batch = process_batch([record(message_id="a"), broken, record(b"2", event_id="evt-2")], lane, plenty)
-    assert batch.failed == ["bad"]
+    assert batch.returned == ["bad"]
     assert [result.outcome for result in batch.results] == [Outcome.STORED, Outcome.STORED]
     (failure,) = [entry for entry in caplog.records if entry.levelno == logging.ERROR]
     assert failure.error == "TypeError"  # type: ignore[attr-defined]
@@ -42,7 +42,7 @@ def test_a_fault_of_aws_is_logged_with_its_code_and_fails_the_record(
 
     monkeypatch.setattr(bench.client, "put_item", throttled)
     batch = process_batch([record(message_id="a")], bench.lane(), plenty)
-    assert batch.failed == ["a"]
+    assert batch.returned == ["a"]
     failure = vars(caplog.records[-1])
     assert (failure["aws_code"], failure["webhook_request_id"]) == ("ThrottlingException", "request=")
     assert "s3cret" not in str([vars(entry) for entry in caplog.records])
@@ -57,7 +57,7 @@ def test_records_that_can_not_be_begun_in_time_come_back_instead_of_timing_out(
     records = [record(event_id=f"evt-{n}", message_id=f"m-{n}") for n in range(4)]
     batch = process_batch(records, bench.lane(), countdown(reserved, reserved - 1))
     assert len(batch.results) == 2
-    assert batch.failed == ["m-2", "m-3"]
+    assert batch.returned == ["m-2", "m-3"]
 
 
 def test_as_many_writes_as_a_record_can_take_fit_into_the_time_kept_for_it(bench: Bench) -> None:
@@ -105,7 +105,7 @@ def test_metrics_count_outcomes_reasons_failures_and_delays(bench: Bench) -> Non
         {**record(message_id="bad"), "body": None},
     ]
     batch = process_batch(records, bench.lane(), plenty)
-    lines = [json.loads(line) for line in metric_lines("ns", "github", batch.results, len(batch.failed), NOW)]
+    lines = [json.loads(line) for line in metric_lines("ns", "github", batch.results, batch.faults, None, NOW)]
     counted = {name: line[name] for line in lines for name in line if name[0].isupper()}
     assert counted == {
         "Stored": 1,
@@ -122,6 +122,6 @@ def test_metrics_count_outcomes_reasons_failures_and_delays(bench: Bench) -> Non
 
 def test_more_delays_than_one_line_may_hold_go_into_several(bench: Bench) -> None:
     batch = process_batch([record()], bench.lane(), plenty)
-    lines = [json.loads(line) for line in metric_lines("ns", "github", [*batch.results] * 250, 0, NOW)]
+    lines = [json.loads(line) for line in metric_lines("ns", "github", [*batch.results] * 250, 0, None, NOW)]
     assert [len(line["Delay_ms"]) for line in lines if "Delay_ms" in line] == [100, 100, 50]
     assert sum(line.get("Stored", 0) for line in lines) == 250

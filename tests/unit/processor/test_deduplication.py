@@ -9,10 +9,9 @@ from botocore.exceptions import ClientError
 
 from common.scheme import preset
 from processor.event import Outcome, Result
-from processor.process import process
 from processor.settings import DeduplicateBy
 from processor.store import stored_body
-from tests.unit.processor.conftest import NOW, Bench
+from tests.unit.processor.conftest import NOW, Bench, processed
 from tests.unit.processor.records import RECEIVED_AT, record
 
 STORED, DUPLICATE, CONFLICT = Outcome.STORED, Outcome.DUPLICATE, Outcome.CONFLICT
@@ -20,7 +19,7 @@ DAY = 86_400
 
 
 def deliver(bench: Bench, event_id: str, body: bytes) -> Outcome:
-    return process(record(body, event_id=event_id), bench.lane()).outcome
+    return processed(record(body, event_id=event_id), bench.lane()).outcome
 
 
 def events(bench: Bench) -> dict[str, bytes]:
@@ -63,7 +62,7 @@ def test_a_body_that_is_replayed_under_a_new_id_has_one_effect_unless_the_id_alo
 def test_by_body_an_event_is_called_by_its_digest_and_keeps_the_senders_id(bench: Bench) -> None:
     bench.deduplicate_by = "body"
     digest = "sha256:" + hashlib.sha256(b"pay").hexdigest()
-    result = process(record(b"pay", event_id="evt-1"), bench.lane())
+    result = processed(record(b"pay", event_id="evt-1"), bench.lane())
     assert result.event_id == digest
     (item,) = bench.items()
     assert (item["pk"]["S"], item["sender_id"]["S"]) == (f"event#github#{digest}", "evt-1")
@@ -77,7 +76,7 @@ def test_by_body_one_id_with_two_bodies_is_two_events(bench: Bench) -> None:
 def test_by_body_a_signed_time_makes_no_difference(bench: Bench) -> None:
     bench.deduplicate_by, bench.scheme = "body", preset("slack")
     outcomes = [
-        process(record(b"ping", scheme="slack", signed_at=RECEIVED_AT + second), bench.lane()).outcome
+        processed(record(b"ping", scheme="slack", signed_at=RECEIVED_AT + second), bench.lane()).outcome
         for second in range(2)
     ]
     assert outcomes == [STORED, DUPLICATE]
@@ -232,7 +231,7 @@ def test_a_marker_does_not_outlive_an_event_that_was_stored_after_a_failure(
 def test_a_duplicate_by_body_is_reported_under_its_own_id(bench: Bench) -> None:
     bench.deduplicate_by = "both"
     deliver(bench, "evt-1", b"pay")
-    result: Result = process(record(b"pay", event_id="evt-2"), bench.lane())
+    result: Result = processed(record(b"pay", event_id="evt-2"), bench.lane())
     assert (result.outcome, result.event_id) == (DUPLICATE, "evt-2")
 
 
@@ -240,10 +239,10 @@ def test_bodies_of_two_sources_are_two_events(bench: Bench) -> None:
     bench.deduplicate_by = "both"
     assert deliver(bench, "evt-1", b"pay") is STORED
     bench.source = "mirror"
-    assert process(record(b"pay", source="mirror", event_id="evt-2"), bench.lane()).outcome is STORED
+    assert processed(record(b"pay", source="mirror", event_id="evt-2"), bench.lane()).outcome is STORED
 
 
 def test_a_forgery_marks_no_body(bench: Bench) -> None:
     bench.deduplicate_by = "both"
-    process(record(b"pay", key="guess", event_id="evt-0"), bench.lane())
+    processed(record(b"pay", key="guess", event_id="evt-0"), bench.lane())
     assert deliver(bench, "evt-1", b"pay") is STORED

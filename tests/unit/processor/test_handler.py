@@ -22,6 +22,12 @@ ENVIRONMENT = {
     "EVENT_RETENTION_DAYS": "30",
     "METRICS_NAMESPACE": "webhook-test",
     "DEDUPLICATE_BY": "id",
+    "EFFECT": "null",
+    "RETRY": "null",
+    "QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/webhook-test-github",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/webhook-test-github-dead-letter",
+    "QUEUE_RETENTION_SECONDS": "345600",
+    "RECEIPTS": "false",
 }
 
 

@@ -2,19 +2,31 @@ import functools
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 
 from webhookctl.cli import main
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 REGION = "eu-central-1"
+TABLE = "webhook-test-events"
+ATTEMPTS = 10
+NO_EFFECTS: Mapping[str, str] = MappingProxyType({})
 QUEUES = f"https://sqs.{REGION}.amazonaws.com/123456789012"
+INDEXED = [
+    *("source", "outcome", "event_id", "event_type", "reason", "body_bytes"),
+    *("effect", "attempts", "next_attempt_at_ms", "last_error"),
+]
 
 
 @dataclass(frozen=True)
@@ -67,13 +79,46 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Makes a directory of which `terraform output` tells these sources, each with its url and scheme."""
+def dynamodb(aws: None) -> Iterator["DynamoDBClient"]:
+    """A client for the environment's table, which is there."""
+    client = boto3.client("dynamodb", region_name=REGION)
+    client.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+            {"AttributeName": "lane", "AttributeType": "S"},
+            {"AttributeName": "received_at_ms", "AttributeType": "N"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by_time",
+                "KeySchema": [
+                    {"AttributeName": "lane", "KeyType": "HASH"},
+                    {"AttributeName": "received_at_ms", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": INDEXED},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield client
+    client.close()
 
-    def deployed(base_url: str = "https://example.invalid", **schemes: str | dict[str, Any]) -> Path:
+
+@pytest.fixture
+def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes a directory of which `terraform output` tells these sources, each with its url, scheme and effect."""
+
+    def deployed(
+        base_url: str = "https://example.invalid",
+        effects: Mapping[str, str] = NO_EFFECTS,
+        **schemes: str | dict[str, Any],
+    ) -> Path:
         directory = tmp_path / "env"
         directory.mkdir(exist_ok=True)
-        outputs = outputs_of(base_url, schemes)
+        outputs = outputs_of(base_url, schemes, effects)
         wrapped = {name: {"value": value, "sensitive": False} for name, value in outputs.items()}
         (directory / "outputs.json").write_text(json.dumps(wrapped))
         fake_terraform(tmp_path, monkeypatch, f'cat "{directory}/outputs.json"')
@@ -82,12 +127,12 @@ def deployed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., P
     return deployed
 
 
-def outputs_of(base_url: str, schemes: dict[str, Any]) -> dict[str, Any]:
+def outputs_of(base_url: str, schemes: Mapping[str, Any], effects: Mapping[str, str] = NO_EFFECTS) -> dict[str, Any]:
     return {
         "endpoint": base_url,
         "region": REGION,
         "name": "webhook-test",
-        "table_name": "webhook-test-events",
+        "table_name": TABLE,
         "sources": {
             name: {
                 "url": f"{base_url}/webhooks/{name}",
@@ -97,6 +142,7 @@ def outputs_of(base_url: str, schemes: dict[str, Any]) -> dict[str, Any]:
                 "queue_url": f"{QUEUES}/webhook-test-{name}",
                 "dead_letter_queue_url": f"{QUEUES}/webhook-test-{name}-dead-letter",
             }
+            | ({"effect": effects[name], "attempts": ATTEMPTS} if name in effects else {})
             for name, scheme in schemes.items()
         },
     }

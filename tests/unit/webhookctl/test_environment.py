@@ -25,6 +25,14 @@ def test_an_environment_is_what_terraform_tells_of_its_directory(deployed: Calla
     assert environment.source("open").secret_name is None
 
 
+def test_a_source_has_the_effect_of_its_lane_where_the_outputs_tell_of_one(deployed: Callable[..., Path]) -> None:
+    directory = str(deployed(effects={"github": "http"}, github="github", acme=CUSTOM))
+    environment = choose_environment(directory, region=None, profile=None)
+    assert (environment.source("github").effect, environment.source("github").attempts) == ("http", 10)
+    older = environment.source("acme")
+    assert (older.effect, older.attempts, older.postgres_secret_name, older.delivery_secret_name) == (None,) * 4
+
+
 def test_a_region_given_is_another_than_the_environments_own(deployed: Callable[..., Path]) -> None:
     environment = choose_environment(str(deployed(github="github")), region="us-east-1", profile=None)
     assert environment.dynamodb().meta.region_name == "us-east-1"

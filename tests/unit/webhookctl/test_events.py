@@ -4,25 +4,23 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from common.reasons import Reason
 from processor.event import Event, Quarantined
 from processor.store import EventStore
-from tests.unit.webhookctl.conftest import REGION, Ended, Run
+from tests.unit.webhookctl.conftest import TABLE, Ended, Run
 from webhookctl import events
 from webhookctl.events import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-TABLE = "webhook-test-events"
 NOW_MS = int(time.time() * 1000)
 
 
@@ -66,34 +64,8 @@ class Kept:
 
 
 @pytest.fixture
-def kept(aws: None) -> Iterator[Kept]:
-    client = boto3.client("dynamodb", region_name=REGION)
-    client.create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-            {"AttributeName": "lane", "AttributeType": "S"},
-            {"AttributeName": "received_at_ms", "AttributeType": "N"},
-        ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by_time",
-                "KeySchema": [
-                    {"AttributeName": "lane", "KeyType": "HASH"},
-                    {"AttributeName": "received_at_ms", "KeyType": "RANGE"},
-                ],
-                "Projection": {
-                    "ProjectionType": "INCLUDE",
-                    "NonKeyAttributes": ["source", "outcome", "event_id", "event_type", "reason", "body_bytes"],
-                },
-            }
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    yield Kept(client)
-    client.close()
+def kept(dynamodb: "DynamoDBClient") -> Kept:
+    return Kept(dynamodb)
 
 
 @pytest.fixture
@@ -226,6 +198,7 @@ def test_an_event_is_found_by_its_senders_id_alone(kept: Kept, query: Query) -> 
         "message_id": "message-stripe-evt-1-0",
         "request_id": "request",
         "reason": None,
+        "effect": None,
         "body_bytes": 6_000,
         "body_sha256": hashlib.sha256(body).hexdigest(),
         "conflicts": [],

@@ -10,16 +10,16 @@ import pytest
 
 from common.keys import Key
 from processor.store import EventStore
-from tests.unit.webhookctl.conftest import QUEUES, REGION, Ended, Run, outputs_of
+from tests.unit.webhookctl.conftest import QUEUES, REGION, TABLE, Ended, Run, outputs_of
 from webhookctl.environment import from_outputs
 from webhookctl.keys import IN_USE_HOURS, Obstacle, Place, Version, Waiting, find_obstacle, key_places
 from webhookctl.secret import read_live_versions, read_secret
 
 if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-TABLE = "webhook-test-events"
 SECRET = "webhook-test/github"
 QUEUE = f"{QUEUES}/webhook-test-github"
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -37,19 +37,9 @@ def of(*values: str) -> list[str]:
 class Lane:
     """One source's secret, queues and key items in an account of moto's."""
 
-    def __init__(self) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient") -> None:
         self.secrets: SecretsManagerClient = boto3.client("secretsmanager", region_name=REGION)
         self.sqs: SQSClient = boto3.client("sqs", region_name=REGION)
-        dynamodb = boto3.client("dynamodb", region_name=REGION)
-        dynamodb.create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
         self.store = EventStore(dynamodb, TABLE, 30)
         self.secrets.create_secret(Name=SECRET)
         for name in ("webhook-test-github", "webhook-test-github-dead-letter"):
@@ -65,8 +55,8 @@ class Lane:
 
 
 @pytest.fixture
-def lane(aws: None) -> Lane:
-    return Lane()
+def lane(dynamodb: "DynamoDBClient") -> Lane:
+    return Lane(dynamodb)
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ _WITH_ARN = ("aws_sqs_queue", "aws_dynamodb_table", "aws_secretsmanager_secret",
 class Backend:
     """Queues, tables and secrets of one account and region, in memory; nothing is shared with another Backend.
 
-    `queues` are there for use in this process, `send` is what API Gateway's integration calls, and `handle` serves the
-    AWS API for SDKs.
+    `queues` are there for use in this process, `send` and `ask` are what API Gateway's integrations call, and `handle`
+    serves the AWS API for SDKs.
     """
 
     def __init__(self, account_id: str = DEFAULT_ACCOUNT_ID, region: str = DEFAULT_REGION) -> None:
@@ -78,6 +78,11 @@ class Backend:
             return 200, query_json(operation, await self.sqs.call(operation, request | {"QueueUrl": queue_name}))
         except SqsError as error:
             return error.status, query_json_error(error)
+
+    async def ask(self, operation: str, request: bytes) -> tuple[int, bytes]:
+        """Carry out a request for `dynamodb:action/{operation}`: the status, and the JSON that templates see."""
+        answer = self._moto.call(f"DynamoDB_20120810.{operation}", request)
+        return answer.status, answer.body
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer an SDK's HTTP request. Signatures, account and region in it are not looked at."""
@@ -154,6 +159,10 @@ _QUEUE_ATTRIBUTES = {
     "policy": "Policy",
     "kms_master_key_id": "KmsMasterKeyId",
     "sqs_managed_sse_enabled": "SqsManagedSseEnabled",
+    "fifo_queue": "FifoQueue",
+    "content_based_deduplication": "ContentBasedDeduplication",
+    "deduplication_scope": "DeduplicationScope",
+    "fifo_throughput_limit": "FifoThroughputLimit",
 }
 # The resources that set one attribute of a queue.
 _QUEUE_POLICIES = (

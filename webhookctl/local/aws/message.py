@@ -3,7 +3,7 @@
 Amazon SQS API Reference, SendMessage: allowed characters, size "of the message body and its attributes", MD5 digests.
 Amazon SQS Developer Guide, "Amazon SQS message metadata": attribute names, types and values; "the size of a message
 system attribute does not count towards the total size of a message"; "Calculating the MD5 message digest for message
-attributes".
+attributes". "FIFO queue and message identifiers": MessageGroupId, MessageDeduplicationId and SequenceNumber.
 """
 
 import base64
@@ -27,6 +27,9 @@ SYSTEM_ATTRIBUTES = frozenset({TRACE_HEADER})
 _FORBIDDEN = re.compile("[^\\t\\n\\r\\u0020-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 _DATA_TYPES = ("String", "Number", "Binary")
+_IDENTIFIER = re.compile(r"[!-~]{1,128}")  # letters, digits and punctuation of ASCII
+# SequenceNumber is said to be large: it has twenty digits.
+_FIRST_SEQUENCE_NUMBER = 10**19
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,9 @@ class Message:
 class Entry:
     """A message in a queue, due at a time.
 
-    `turn` changes with every place it is put in, so that an older place is known to be stale; `receipt` changes with
-    every receive, so that an older handle is.
+    `position` is its place in the order in which the queue got its messages. `turn` changes with every place it is put
+    in, so that an older place is known to be stale; `receipt` changes with every receive, so that an older handle is.
+    `deduplication_id` is empty in a standard queue, and `group_id` may be empty there.
     """
 
     message_id: str
@@ -55,6 +59,9 @@ class Entry:
     message_attributes: MessageAttributes
     trace_header: str
     sent: float
+    group_id: str = ""
+    deduplication_id: str = ""
+    position: int = 0
     due: float = 0.0
     place: Place = "visible"
     turn: int = 0
@@ -62,6 +69,11 @@ class Entry:
     receive_count: int = 0
     first_received: float = 0.0
     dead_letter_source: str = ""
+
+    @property
+    def sequence_number(self) -> str:
+        """Larger than those of all messages that a FIFO queue got before; empty in a standard queue."""
+        return str(_FIRST_SEQUENCE_NUMBER + self.position) if self.deduplication_id else ""
 
     def handed_out(self, sender_id: str) -> Message:
         """The message as the receive just counted gives it out."""
@@ -73,6 +85,11 @@ class Entry:
         }
         if self.trace_header:
             attributes[TRACE_HEADER] = self.trace_header
+        if self.group_id:
+            attributes["MessageGroupId"] = self.group_id
+        if self.deduplication_id:
+            attributes["MessageDeduplicationId"] = self.deduplication_id
+            attributes["SequenceNumber"] = self.sequence_number
         if self.dead_letter_source:
             attributes["DeadLetterQueueSourceArn"] = self.dead_letter_source
         handle = base64.urlsafe_b64encode(f"{self.message_id}:{self.receipt}".encode()).decode("ascii")
@@ -99,6 +116,16 @@ def check_body(body: str) -> None:
             "InvalidMessageContents",
             "Invalid characters found. Valid unicode characters are "
             "#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF",
+        )
+
+
+def check_identifier(name: str, value: str) -> None:
+    """Refuse what is no MessageGroupId or MessageDeduplicationId: 1 to 128 letters, digits and marks of ASCII."""
+    if not _IDENTIFIER.fullmatch(value):
+        raise SqsError(
+            "InvalidParameterValue",
+            f"Value {value} for parameter {name} is invalid. Reason: {name} can only include alphanumeric and "
+            "punctuation characters. 1 to 128 in length.",
         )
 
 

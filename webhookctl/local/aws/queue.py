@@ -1,8 +1,9 @@
-"""One queue of Amazon SQS, in memory: each call takes the same time however many messages wait.
+"""One queue of Amazon SQS, standard or FIFO, in memory: each call takes the same time however many messages wait.
 
 Amazon SQS Developer Guide: "Amazon SQS visibility timeout", "delay queues", "Using dead-letter queues", "short and long
 polling", quotas ("Amazon SQS message quotas": about 120,000 in flight, beyond which a short poll fails and a long poll
-returns nothing).
+returns nothing; a FIFO queue returns nothing either way). What a FIFO queue does otherwise is in `message_groups` and
+`deduplication`.
 """
 
 import asyncio
@@ -11,11 +12,12 @@ import heapq
 import json
 import threading
 import uuid
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from webhookctl.local.aws.deduplication import Deduplication, Sent
 from webhookctl.local.aws.errors import SqsError
 from webhookctl.local.aws.message import (
     TRACE_HEADER,
@@ -24,10 +26,13 @@ from webhookctl.local.aws.message import (
     MessageAttributes,
     check_attributes,
     check_body,
+    check_identifier,
     check_system_attributes,
     parse_receipt_handle,
     size_bytes,
 )
+from webhookctl.local.aws.message_groups import MessageGroups
+from webhookctl.local.aws.waiting import Line, Waiting
 
 MAX_IN_FLIGHT = 120_000
 MAX_RECEIVED = 10
@@ -44,6 +49,15 @@ DEFAULT_ATTRIBUTES = {
     "ReceiveMessageWaitTimeSeconds": "0",
     "SqsManagedSseEnabled": "true",
 }
+FIFO_SUFFIX = ".fifo"
+FIFO_ATTRIBUTES = {
+    "FifoQueue": "true",
+    "ContentBasedDeduplication": "false",
+    "DeduplicationScope": "queue",
+    "FifoThroughputLimit": "perQueue",
+}
+# What the first two attributes may be together: only with a scope of its own is a group fast on its own.
+THROUGHPUT_LIMITS = {"queue": ("perQueue",), "messageGroup": ("perQueue", "perMessageGroupId")}
 
 
 class Counts(NamedTuple):
@@ -65,6 +79,8 @@ class Settings:
     wait_seconds: int
     dead_letter_arn: str
     max_receive_count: int
+    deduplicates_by_content: bool
+    deduplicates_by_group: bool
 
     @classmethod
     def parse(cls, attributes: Mapping[str, str]) -> "Settings":
@@ -79,6 +95,8 @@ class Settings:
                 wait_seconds=int(attributes["ReceiveMessageWaitTimeSeconds"]),
                 dead_letter_arn=redrive.get("deadLetterTargetArn", ""),
                 max_receive_count=int(redrive.get("maxReceiveCount", 0)),
+                deduplicates_by_content=attributes.get("ContentBasedDeduplication") == "true",
+                deduplicates_by_group=attributes.get("DeduplicationScope") == "messageGroup",
             )
         except (AttributeError, TypeError, ValueError) as error:
             raise SqsError("InvalidAttributeValue", f"Invalid value for a queue attribute: {error}.") from error
@@ -95,9 +113,10 @@ class _Waiter:
 
 
 class Queue:
-    """A standard queue, for any thread and any event loop: every call holds `lock`, which all queues share.
+    """A queue, for any thread and any event loop: every call holds `lock`, which all queues share.
 
-    `find` gives a queue by its ARN (the dead-letter queue), `clock` the time in seconds since 1970.
+    It is a FIFO queue when its name ends in `.fifo`. `find` gives a queue by its ARN (the dead-letter queue), `clock`
+    the time in seconds since 1970.
     """
 
     def __init__(
@@ -112,17 +131,22 @@ class Queue:
         _, _, _, self.region, self.account_id, self.name = arn.split(":")
         self.arn = arn
         self.url = f"https://sqs.{self.region}.amazonaws.com/{self.account_id}/{self.name}"
+        self.is_fifo = self.name.endswith(FIFO_SUFFIX)
         self.tags: dict[str, str] = {}
         self._lock = lock
         self._find = find
         self._clock = clock
         self._created = self._modified = int(clock())
-        self._attributes = DEFAULT_ATTRIBUTES | dict(attributes)
-        self._settings = Settings.parse(self._attributes)
+        self._defaults = DEFAULT_ATTRIBUTES | (FIFO_ATTRIBUTES if self.is_fifo else {})
+        self._attributes: dict[str, str] = {}
+        self._settings = self._set(attributes)
         # In order of arrival, so that what has been kept for too long is at the front. An OrderedDict takes from its
         # front in constant time, a dict does not.
         self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._visible: deque[tuple[Entry, int]] = deque()
+        self._waiting: Waiting = MessageGroups() if self.is_fifo else Line()
+        self._deduplication = Deduplication()
+        self._arrived = 0
+        self._last_due = 0.0
         self._later: list[tuple[float, int, int, Entry]] = []
         self._scheduled = 0
         self._in_flight = 0
@@ -141,19 +165,13 @@ class Queue:
         system_attributes: MessageAttributes | None = None,
         *,
         delay_seconds: int | None = None,
-    ) -> str:
-        """Keep a message and return its id. Raises SqsError as SendMessage does; a refused message is nowhere."""
-        return self.send_with_digest(body, message_attributes, system_attributes, delay_seconds=delay_seconds)[0]
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
+    ) -> Sent:
+        """Keep a message. Raises SqsError as SendMessage does; a refused message is nowhere.
 
-    def send_with_digest(
-        self,
-        body: str,
-        message_attributes: MessageAttributes | None = None,
-        system_attributes: MessageAttributes | None = None,
-        *,
-        delay_seconds: int | None = None,
-    ) -> tuple[str, str]:
-        """`send`, and the MD5 of the body beside the id."""
+        A duplicate in a FIFO queue is not kept, and answered as the first one was.
+        """
         message_attributes, system_attributes = message_attributes or {}, system_attributes or {}
         check_body(body)
         check_attributes(message_attributes)
@@ -164,19 +182,34 @@ class Queue:
                 "InvalidParameterValue",
                 f"One or more parameters are invalid. Reason: Message must be shorter than {limit} bytes.",
             )
-        delay = self._settings.delay_seconds if delay_seconds is None else delay_seconds
-        _check_range("DelaySeconds", delay, 0, MAX_DELAY_SECONDS)
-        trace_header = str(system_attributes.get(TRACE_HEADER, {}).get("StringValue", ""))
-        digest = hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+        deduplication_id = self._deduplication_id(body, deduplication_id)
         now = self._clock()
-        entry = Entry(str(uuid.uuid4()), body, digest, dict(message_attributes), trace_header, sent=now)
+        entry = Entry(
+            str(uuid.uuid4()),
+            body,
+            hashlib.md5(body.encode(), usedforsecurity=False).hexdigest(),
+            dict(message_attributes),
+            str(system_attributes.get(TRACE_HEADER, {}).get("StringValue", "")),
+            sent=now,
+            group_id=self._group_id(group_id),
+            deduplication_id=deduplication_id,
+        )
+        delay = self._delay(delay_seconds)
         with self._lock:
-            self._entries[entry.message_id] = entry
+            key = (entry.group_id if self._settings.deduplicates_by_group else "", deduplication_id)
+            if deduplication_id and (first := self._deduplication.first(key, now)):
+                return first._replace(md5_of_body=entry.md5_of_body)
+            self._enter(entry)
+            sent = Sent(entry.message_id, entry.md5_of_body, entry.sequence_number)
+            if deduplication_id:
+                self._deduplication.remember(key, sent, now)
             if delay:
-                self._schedule(entry, now + delay, "delayed")
+                # With a delay that was shortened meanwhile, none may overtake what was sent to a FIFO queue before.
+                self._last_due = max(now + delay, self._last_due if self.is_fifo else 0)
+                self._schedule(entry, self._last_due, "delayed")
             else:
                 self._show(entry)
-        return entry.message_id, digest
+        return sent
 
     async def receive(
         self, max_messages: int = 1, wait_seconds: int | None = None, visibility_timeout_seconds: int | None = None
@@ -216,25 +249,37 @@ class Queue:
             else visibility_timeout_seconds
         )
         _check_range("VisibilityTimeout", timeout, 0, MAX_VISIBILITY_SECONDS)
-        messages: list[Message] = []
+        entries: list[Entry] = []
         with self._lock:
             now = self._clock()
             self._bring_up_to(now)
-            while len(messages) < max_messages and (entry := self._next_visible(now)):
-                if self._in_flight >= MAX_IN_FLIGHT:
-                    self._show(entry)
-                    if messages or long_poll:
+            while len(entries) < max_messages and (entry := self._next_visible(now)):
+                if self._in_flight + len(entries) >= MAX_IN_FLIGHT:
+                    self._waiting.put_back(entry)
+                    if entries or long_poll or self.is_fifo:
                         break
                     raise SqsError("OverLimit", f"Too many messages in flight: the limit is {MAX_IN_FLIGHT}.", 403)
-                messages.append(self._hand_out(entry, now, timeout))
-        return messages
+                entries.append(entry)
+            return [self._hand_out(entry, now, timeout) for entry in entries]
 
     def delete(self, receipt_handle: str) -> None:
-        """Delete the message received under this handle; one that is gone, or was received again, is left as it is."""
+        """Delete the message received under this handle; one that is gone, or was received again, is left as it is.
+
+        Raises SqsError when it is in a FIFO queue and no longer in flight under this handle.
+        """
         message_id, receipt = parse_receipt_handle(receipt_handle)
         with self._lock:
+            self._bring_up_to(self._clock())
             entry = self._entries.get(message_id)
-            if entry and entry.receipt == receipt:
+            if entry is None:
+                return
+            if self.is_fifo and (entry.place != "in_flight" or entry.receipt != receipt):
+                raise SqsError(
+                    "InvalidParameterValue",
+                    f"Value {receipt_handle} for parameter ReceiptHandle is invalid. "
+                    "Reason: The receipt handle has expired.",
+                )
+            if entry.receipt == receipt:
                 self._drop(entry)
 
     def change_visibility(self, receipt_handle: str, seconds: int) -> None:
@@ -270,7 +315,7 @@ class Queue:
         """Delete every message, also those in flight."""
         with self._lock:
             self._entries.clear()
-            self._visible.clear()
+            self._waiting.clear()
             self._later.clear()
             self._in_flight = self._delayed = 0
 
@@ -291,15 +336,15 @@ class Queue:
     def set_attributes(self, attributes: Mapping[str, str]) -> None:
         """Change some attributes; an empty RedrivePolicy or Policy takes it away. All or nothing."""
         with self._lock:
-            changed = {name: value for name, value in (self._attributes | dict(attributes)).items() if value != ""}
-            self._settings = Settings.parse(DEFAULT_ATTRIBUTES | changed)
-            self._attributes = DEFAULT_ATTRIBUTES | changed
+            self._settings = self._set(attributes)
             self._modified = int(self._clock())
 
-    def move_visible_to(self, choose: Callable[[Entry], "Queue"]) -> int:
-        """Send each visible message again, to the queue that `choose` names for it; returns how many.
+    def move_visible_to(self, choose: Callable[[Entry], "Queue"]) -> tuple[int, SqsError | None]:
+        """Send each visible message again, to the queue that `choose` names for it: how many, and what ended it early.
 
-        A moved message is a new one, with a new id and a new enqueue time ("Configuring a dead-letter queue redrive").
+        It ends at a message for which `choose` or the other queue raises SqsError; that one stays, as does what is
+        behind it. A moved message is a new one, with a new id and a new enqueue time ("Configuring a dead-letter queue
+        redrive"); that a FIFO queue keeps its group and deduplicates it as ever is assumed, the guide says nothing.
         """
         with self._lock:
             now = self._clock()
@@ -312,13 +357,81 @@ class Queue:
                     else {}
                 )
                 try:
-                    choose(entry).send(entry.body, entry.message_attributes, trace)
-                except SqsError:
-                    self._show(entry)
-                    raise
+                    choose(entry).send(
+                        entry.body,
+                        entry.message_attributes,
+                        trace,
+                        group_id=entry.group_id or None,
+                        deduplication_id=entry.deduplication_id or None,
+                    )
+                except SqsError as refusal:
+                    self._waiting.put_back(entry)
+                    return moved, refusal
                 self._drop(entry)
                 moved += 1
-            return moved
+            return moved, None
+
+    def _set(self, attributes: Mapping[str, str]) -> Settings:
+        """Change some attributes, and read what follows from them all. Raises SqsError, and changes nothing then."""
+        changed = {name: value for name, value in (self._attributes | dict(attributes)).items() if value != ""}
+        if not self.is_fifo:  # as Terraform keeps it of one
+            none = {name for name in FIFO_ATTRIBUTES if changed.get(name) == "false"}
+            changed = {name: changed[name] for name in changed.keys() - none}
+        changed = self._defaults | changed
+        settings = Settings.parse(changed)
+        self._check_kind(changed, settings)
+        self._attributes = changed
+        return settings
+
+    def _check_kind(self, attributes: Mapping[str, str], settings: Settings) -> None:
+        """Refuse what does not go with a FIFO queue, or with a standard one (API Reference, CreateQueue)."""
+        if attributes.get("FifoQueue", "false") != str(self.is_fifo).lower():
+            raise SqsError(
+                "InvalidParameterValue",
+                f"FifoQueue and the name {self.name} disagree: a FIFO queue's, and no other's, ends in {FIFO_SUFFIX}.",
+            )
+        if not self.is_fifo and (unknown := attributes.keys() & FIFO_ATTRIBUTES.keys()):
+            raise SqsError("InvalidAttributeName", f"Unknown Attribute {min(unknown)}.")
+        scope, limit = attributes.get("DeduplicationScope", ""), attributes.get("FifoThroughputLimit")
+        if self.is_fifo and limit not in THROUGHPUT_LIMITS.get(scope, ()):
+            raise SqsError("InvalidAttributeValue", f"Invalid value for FifoThroughputLimit: {limit} with {scope}.")
+        if settings.dead_letter_arn and settings.dead_letter_arn.endswith(FIFO_SUFFIX) != self.is_fifo:
+            raise SqsError(
+                "InvalidParameterValue",
+                f"Value {attributes['RedrivePolicy']} for parameter RedrivePolicy is invalid. "
+                "Reason: Dead-letter queue must be same type of queue as the source.",
+            )
+
+    def _group_id(self, group_id: str | None) -> str:
+        """The group of a message to be sent. A standard queue may have groups, too ("Amazon SQS fair queues")."""
+        if group_id is not None:
+            check_identifier("MessageGroupId", group_id)
+        elif self.is_fifo:
+            raise SqsError("MissingParameter", "The request must contain the parameter MessageGroupId.")
+        return group_id or ""
+
+    def _deduplication_id(self, body: str, deduplication_id: str | None) -> str:
+        if deduplication_id is not None:
+            check_identifier("MessageDeduplicationId", deduplication_id)
+            if not self.is_fifo:
+                raise _not_for_this_type("MessageDeduplicationId", deduplication_id)
+            return deduplication_id
+        if self.is_fifo and not self._settings.deduplicates_by_content:
+            raise SqsError(
+                "InvalidParameterValue",
+                "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
+                "explicitly",
+            )
+        return hashlib.sha256(body.encode()).hexdigest() if self.is_fifo else ""
+
+    def _delay(self, seconds: int | None) -> int:
+        """A message of a FIFO queue has no delay of its own (API Reference, SendMessage)."""
+        if seconds is None or (self.is_fifo and seconds == 0):
+            return self._settings.delay_seconds
+        if self.is_fifo:
+            raise _not_for_this_type("DelaySeconds", str(seconds))
+        _check_range("DelaySeconds", seconds, 0, MAX_DELAY_SECONDS)
+        return seconds
 
     def _next_visible(self, now: float) -> Entry | None:
         """Take the next of the visible ones; those that were received too often go to the dead-letter queue."""
@@ -332,10 +445,22 @@ class Queue:
         return None
 
     def _adopt(self, entry: Entry, source_arn: str) -> None:
-        """Take in a message that another queue gives up; it keeps its id, its first enqueue time and its count."""
+        """Take in a message that another queue gives up; it keeps its id, its group and its count.
+
+        It keeps its first enqueue time in a standard queue alone ("Setting-up dead-letter queue retention"). In a FIFO
+        queue its id takes the place of its deduplication id, which another dead letter may have as well ("Using
+        dead-letter queues").
+        """
         entry.dead_letter_source = source_arn
-        self._entries[entry.message_id] = entry
+        if self.is_fifo:
+            entry.sent, entry.deduplication_id = self._clock(), entry.message_id
+        self._enter(entry)
         self._show(entry)
+
+    def _enter(self, entry: Entry) -> None:
+        self._arrived += 1
+        entry.position = self._arrived
+        self._entries[entry.message_id] = entry
 
     def _hand_out(self, entry: Entry, now: float, timeout_seconds: int) -> Message:
         entry.receive_count += 1
@@ -350,7 +475,10 @@ class Queue:
     def _show(self, entry: Entry) -> None:
         entry.turn += 1
         entry.place = "visible"
-        self._visible.append((entry, entry.turn))
+        self._waiting.add(entry)
+        self._wake()
+
+    def _wake(self) -> None:
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.wake()
@@ -362,6 +490,7 @@ class Queue:
         self._scheduled += 1
         if place == "in_flight":
             self._in_flight += 1
+            self._waiting.hold(entry)
         else:
             self._delayed += 1
         heapq.heappush(self._later, (due, self._scheduled, entry.turn, entry))
@@ -369,6 +498,9 @@ class Queue:
     def _leave_place(self, entry: Entry) -> None:
         if entry.place == "in_flight":
             self._in_flight -= 1
+            self._waiting.release(entry)
+            if self.is_fifo:
+                self._wake()
         elif entry.place == "delayed":
             self._delayed -= 1
 
@@ -378,14 +510,10 @@ class Queue:
         del self._entries[entry.message_id]
 
     def _pop_visible(self, now: float) -> Entry | None:
-        while self._visible:
-            entry, turn = self._visible.popleft()
-            if entry.turn != turn:
-                continue
-            if now - entry.sent >= self._settings.retention_seconds:
-                self._drop(entry)
-                continue
-            return entry
+        while entry := self._waiting.take():
+            if now - entry.sent < self._settings.retention_seconds:
+                return entry
+            self._drop(entry)
         return None
 
     def _bring_up_to(self, now: float) -> None:
@@ -405,6 +533,14 @@ class Queue:
         with self._lock:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
+
+
+def _not_for_this_type(name: str, value: str) -> SqsError:
+    return SqsError(
+        "InvalidParameterValue",
+        f"Value {value} for parameter {name} is invalid. "
+        "Reason: The request include parameter that is not valid for this queue type.",
+    )
 
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:

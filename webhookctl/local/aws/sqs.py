@@ -14,7 +14,7 @@ from typing import Any
 
 from webhookctl.local.aws.errors import SqsError
 from webhookctl.local.aws.message import Entry, Message, md5_of_attributes
-from webhookctl.local.aws.queue import Queue
+from webhookctl.local.aws.queue import FIFO_SUFFIX, Queue
 
 Request = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -69,30 +69,29 @@ class Sqs:
         """Move all visible messages of a dead-letter queue back to where they came from, or to one queue.
 
         "Configuring a dead-letter queue redrive": only from a queue that is a dead-letter queue. The task is over when
-        the call returns.
+        the call returns. It has failed when it came to a message that was sent to the dead-letter queue, and not moved
+        there, or whose queue is gone ("Troubleshooting issues in DLQ redrive"): that one and those behind it stay.
         """
         with self._lock:
             source = self._find(source_arn)
             if source is None or all(queue.settings.dead_letter_arn != source_arn for queue in self._queues.values()):
                 raise SqsError("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
+            if destination_arn and self._find(destination_arn) is None:
+                raise SqsError(
+                    "ResourceNotFoundException", "The destination of the message move task does not exist.", 404
+                )
+            to_move = source.counts().visible
+            moved, refusal = source.move_visible_to(lambda entry: self._origin(destination_arn, entry))
             task = {
                 "TaskHandle": str(uuid.uuid4()),
-                "Status": "COMPLETED",
+                "Status": "FAILED" if refusal else "COMPLETED",
                 "SourceArn": source_arn,
                 **({"DestinationArn": destination_arn} if destination_arn else {}),
-                "ApproximateNumberOfMessagesToMove": source.counts().visible,
+                **({"FailureReason": refusal.code} if refusal else {}),
+                "ApproximateNumberOfMessagesToMove": to_move,
+                "ApproximateNumberOfMessagesMoved": moved,
                 "StartedTimestamp": int(self._clock() * 1000),
             }
-
-            def choose(entry: Entry) -> Queue:
-                target = self._find(destination_arn or entry.dead_letter_source)
-                if target is None:
-                    raise SqsError(
-                        "ResourceNotFoundException", "The destination of the message move task does not exist.", 404
-                    )
-                return target
-
-            task["ApproximateNumberOfMessagesMoved"] = source.move_visible_to(choose)
             self._move_tasks.insert(0, task)
             return task
 
@@ -105,12 +104,27 @@ class Sqs:
         with self._lock:
             self._queues.pop(name, None)
 
+    def _origin(self, destination_arn: str, entry: Entry) -> Queue:
+        """Where a move task takes a message. Raises SqsError with the task's FailureReason as its code."""
+        arn = destination_arn or entry.dead_letter_source
+        if not arn:
+            raise SqsError("CouldNotDetermineMessageSource", "The message was sent to the dead-letter queue itself.")
+        queue = self._find(arn)
+        if queue is None:
+            raise SqsError("AWS.SimpleQueueService.NonExistentQueue", f"The queue {arn} does not exist.")
+        return queue
+
     def _find(self, arn: str) -> Queue | None:
         return self._queues.get(arn.rsplit(":", 1)[-1])
 
 
 async def _create_queue(sqs: Sqs, request: Request) -> Answer:
-    queue = sqs.create_queue(request["QueueName"], request.get("Attributes") or {})
+    name, attributes = request["QueueName"], request.get("Attributes") or {}
+    if name.endswith(FIFO_SUFFIX) and attributes.get("FifoQueue") != "true":
+        raise SqsError(
+            "InvalidParameterValue", f"The name of a queue that is no FIFO queue can't end in {FIFO_SUFFIX}."
+        )
+    queue = sqs.create_queue(name, attributes)
     queue.tags.update(request.get("tags") or {})
     return {"QueueUrl": queue.url}
 
@@ -163,10 +177,17 @@ def _send(queue: Queue, request: Request) -> Answer:
     attributes = request.get("MessageAttributes") or {}
     system_attributes = request.get("MessageSystemAttributes") or {}
     delay = request.get("DelaySeconds")
-    message_id, md5_of_body = queue.send_with_digest(
-        body, attributes, system_attributes, delay_seconds=None if delay is None else int(delay)
+    sent = queue.send(
+        body,
+        attributes,
+        system_attributes,
+        delay_seconds=None if delay is None else int(delay),
+        group_id=request.get("MessageGroupId"),
+        deduplication_id=request.get("MessageDeduplicationId"),
     )
-    answer = {"MessageId": message_id, "MD5OfMessageBody": md5_of_body}
+    answer = {"MessageId": sent.message_id, "MD5OfMessageBody": sent.md5_of_body}
+    if sent.sequence_number:
+        answer["SequenceNumber"] = sent.sequence_number
     if attributes:
         answer["MD5OfMessageAttributes"] = md5_of_attributes(attributes)
     if system_attributes:

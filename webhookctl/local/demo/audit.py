@@ -52,9 +52,9 @@ class Audit:
 def audit(answers: Sequence[Answer], items: Iterable[Mapping[str, Any]]) -> Audit:
     """Holds the answers against all items of the table, as boto3's client gives them.
 
-    Items without an outcome are no webhooks: they say which bodies were seen, and when keys were used.
+    Items without a lane are no webhooks: they say which bodies were seen, when keys were used, what was a duplicate.
     """
-    book = _Book(item for item in items if "outcome" in item)
+    book = _Book(item for item in items if "lane" in item)
     for answer in answers:
         book.enter(answer)
     for accepted in book.events.values():

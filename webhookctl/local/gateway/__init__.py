@@ -6,7 +6,7 @@ built.
 
 from webhookctl.local.gateway.authorizer import Invoke
 from webhookctl.local.gateway.errors import GatewayError, NotModelled
-from webhookctl.local.gateway.integration import Send
+from webhookctl.local.gateway.integration import Ask, Send
 from webhookctl.local.gateway.model import (
     Api,
     Authorizer,
@@ -18,6 +18,7 @@ from webhookctl.local.gateway.model import (
     Queue,
     Route,
     Stage,
+    Table,
     Throttle,
 )
 from webhookctl.local.gateway.server import SERVER_OPTIONS, Gateway
@@ -25,6 +26,7 @@ from webhookctl.local.gateway.server import SERVER_OPTIONS, Gateway
 __all__ = [
     "SERVER_OPTIONS",
     "Api",
+    "Ask",
     "Authorizer",
     "Function",
     "Gateway",
@@ -39,5 +41,6 @@ __all__ = [
     "Route",
     "Send",
     "Stage",
+    "Table",
     "Throttle",
 ]

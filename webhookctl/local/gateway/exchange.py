@@ -81,7 +81,7 @@ def first_context(
 
 
 def _extended_request_id() -> str:
-    return base64.b64encode(secrets.token_bytes(11)).decode()
+    return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
 
 
 def _identity(source_ip: str, user_agent: str | None) -> dict[str, Any]:

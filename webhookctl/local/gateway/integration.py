@@ -28,7 +28,7 @@ from webhookctl.local.gateway.media_type import (
     request_text,
     response_payload,
 )
-from webhookctl.local.gateway.model import Api, Integration, IntegrationResponse, Queue
+from webhookctl.local.gateway.model import Api, Integration, IntegrationResponse, Queue, Table
 from webhookctl.local.gateway.responses import Answer
 from webhookctl.local.gateway.subset import check_subset
 from webhookctl.local.gateway.substitution import Substitution
@@ -37,9 +37,10 @@ from webhookctl.local.gateway.template_values import Context, Input, Parameters,
 from webhookctl.local.gateway.vtl import Template
 
 Send = Callable[[str, str, bytes], Awaitable[tuple[int, bytes]]]
+Ask = Callable[[str, bytes], Awaitable[tuple[int, bytes]]]
 
-# How SQS and Lambda label their JSON answers to API Gateway. It decides whether they count as binary data: with this
-# type among the API's binary media types, CONVERT_TO_TEXT shows a response template their base64.
+# How SQS, Lambda and DynamoDB label their JSON answers to API Gateway. It decides whether they count as binary data:
+# with this type among the API's binary media types, CONVERT_TO_TEXT shows a response template their base64.
 ANSWER_TYPE = JSON
 
 
@@ -57,7 +58,14 @@ class Backend:
     """
 
     def __init__(
-        self, integration: Integration, api: Api, invoke: Invoke, send: Send, *, answer_type: str = ANSWER_TYPE
+        self,
+        integration: Integration,
+        api: Api,
+        invoke: Invoke,
+        send: Send,
+        ask: Ask,
+        *,
+        answer_type: str = ANSWER_TYPE,
     ) -> None:
         self._integration = integration
         self._traced = api.stage.tracing
@@ -65,6 +73,7 @@ class Backend:
         self._stage_variables = TemplateMap(api.stage.variables)
         self._invoke = invoke
         self._send = send
+        self._ask_table = ask
         self._answer_is_binary = integration.backend is not None and is_binary(answer_type, api.binary_media_types)
         self._templates = {kind: _template(text) for kind, text in integration.templates.items()}
         self._responses = tuple(_prepare(response) for response in integration.responses)
@@ -110,6 +119,9 @@ class Backend:
             async with asyncio.timeout(self._integration.timeout_seconds):
                 if isinstance(backend, Queue):
                     status, answer = await self._send(backend.account_id, backend.name, request)
+                    selector = str(status)
+                elif isinstance(backend, Table):
+                    status, answer = await self._ask_table(backend.operation, request)
                     selector = str(status)
                 else:
                     trace_header = exchange.trace.header if self._traced else None

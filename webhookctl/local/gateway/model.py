@@ -57,10 +57,17 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """The DynamoDB operation an integration's URI names; the request says which table."""
+
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Integration:
     """An integration of type AWS with one backend, or of type MOCK when `backend` is None."""
 
-    backend: Queue | Function | None
+    backend: Queue | Function | Table | None
     templates: Mapping[str, str]
     responses: tuple[IntegrationResponse, ...]
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -79,12 +86,13 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one resource."""
+    """One method of one resource. With `iam` its callers must be known to AWS, and let in by their own policies."""
 
     path: str
     method: str
     integration: Integration
     authorizer: Authorizer | None = None
+    iam: bool = False
     throttle: Throttle | None = None
     resource_id: str = "resource"
 

@@ -6,6 +6,7 @@ what API Gateway writes.
 """
 
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -22,6 +23,10 @@ _TEXT_METHODS: Mapping[str, Callable[..., object]] = {
     # Of its patterns the subset takes one: a backslash and an apostrophe, which airspeed has unescaped to just these.
     "replaceAll": str.replace,
 }
+
+PRINTED_OTHERWISE = secrets.token_hex(16)
+"""In the text that stands for a map, a list or a fraction, whose forms differ. A template may look at that text, as at
+the brace that all maps begin with, but must not write it."""
 
 
 class Reference:
@@ -46,9 +51,9 @@ class Reference:
             if value is None:
                 return None
             if arguments is None:
-                value = None if isinstance(value, str | int | list) else value[name]
+                value = None if isinstance(value, str | int | float | list) else value[name]
             else:
-                value = _method(value, name)(*(each.calculate(namespace, loader) for each in arguments))
+                value = _call(value, name, [each.calculate(namespace, loader) for each in arguments])
         return value
 
     def evaluate(self, stream: Any, namespace: Any, loader: Any) -> None:
@@ -59,7 +64,7 @@ class Reference:
 def text_of(value: object) -> str:
     """A value as Velocity's `toString` prints it; null as nothing, as API Gateway does.
 
-    Maps and lists are refused: their forms differ.
+    Maps, lists and fractions have PRINTED_OTHERWISE in them.
     """
     if value is None:
         return ""
@@ -69,7 +74,7 @@ def text_of(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    raise TypeError(f"a {type(value).__name__} would be printed differently by Velocity")
+    return f"{{{PRINTED_OTHERWISE}}}"
 
 
 def _names(element: Any) -> Any:
@@ -90,6 +95,15 @@ def _arguments(name: Any) -> Any:
     if name.parameters is None:
         return None
     return getattr(name.parameters.values, "values", ())
+
+
+def _call(value: Any, name: str, arguments: list[Any]) -> Any:
+    """What a method returns. Velocity takes a call of a method that there is none of for null, which only `get` may be:
+    a way through a document that leads to something else than a map.
+    """
+    if name == "get" and isinstance(value, str | int | float | list):
+        return value[arguments[0]] if isinstance(value, list) and type(arguments[0]) is int else None
+    return _method(value, name)(*arguments)
 
 
 def _method(value: Any, name: str) -> Any:

@@ -35,6 +35,7 @@ STANDARD: Mapping[str, Standard] = {
     "AUTHORIZER_FAILURE": Standard(500, "AuthorizerConfigurationException"),
     "DEFAULT_4XX": Standard(400, "BadRequestException"),
     "DEFAULT_5XX": Standard(500, "InternalServerErrorException"),
+    "INVALID_SIGNATURE": Standard(403, "InvalidSignatureException"),
     # Documented, and shown by the API, as 504; what is answered is 500 (localstack/localstack pull request 11183).
     "INTEGRATION_FAILURE": Standard(500, "InternalServerErrorException"),
     "INTEGRATION_TIMEOUT": Standard(504, "InternalServerErrorException"),
@@ -54,7 +55,6 @@ CUSTOMISABLE = {kind for kind, standard in STANDARD.items() if standard.customis
     "BAD_REQUEST_PARAMETERS",
     "EXPIRED_TOKEN",
     "INVALID_API_KEY",
-    "INVALID_SIGNATURE",
     "QUOTA_EXCEEDED",
     "RESOURCE_NOT_FOUND",
     "WAF_FILTERED",

@@ -13,7 +13,8 @@ from webhookctl.local.gateway.authorizer import Invoke, authorize, method_arn
 from webhookctl.local.gateway.errors import NotModelled, Refused, TemplateError
 from webhookctl.local.gateway.exchange import Exchange, first_context
 from webhookctl.local.gateway.headers import Headers
-from webhookctl.local.gateway.integration import ANSWER_TYPE, Backend, Send
+from webhookctl.local.gateway.iam import authenticate
+from webhookctl.local.gateway.integration import ANSWER_TYPE, Ask, Backend, Send
 from webhookctl.local.gateway.model import Api, Authorizer, Route
 from webhookctl.local.gateway.policy import Policy, Verdict, combined
 from webhookctl.local.gateway.responses import STANDARD, Answer, GatewayResponses
@@ -39,8 +40,8 @@ class Gateway:
     """Serves one Api. It is built whole at start: a NotModelled or TemplateError there, never while requests run.
 
     `invoke(function_arn, event, trace_header)` runs a function and raises FunctionError; `send(account_id,
-    queue_name, form)` is SQS's query protocol, answered with a status and JSON. `on_access` gets each access log line;
-    `now` is the wall clock in seconds.
+    queue_name, form)` is SQS's query protocol, answered with a status and JSON, and `ask(operation, request)` that of
+    DynamoDB. `on_access` gets each access log line; `now` is the wall clock in seconds.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Gateway:
         *,
         invoke: Invoke,
         send: Send,
+        ask: Ask,
         on_access: OnAccess | None = None,
         now: Callable[[], float] = time.time,
         answer_type: str = ANSWER_TYPE,
@@ -59,7 +61,7 @@ class Gateway:
         self._responses = GatewayResponses(api)
         self._access_log = AccessLog(api.stage, on_access)
         self._router = Router(api.stage.name, api.routes)
-        self._backends = {_key(route): _backend(route, api, invoke, send, answer_type) for route in api.routes}
+        self._backends = {_key(route): _backend(route, api, invoke, send, ask, answer_type) for route in api.routes}
         self._buckets = {_key(route): TokenBucket(route.throttle) for route in api.routes if route.throttle}
 
     @classmethod
@@ -69,6 +71,7 @@ class Gateway:
         *,
         invoke: Invoke,
         send: Send,
+        ask: Ask,
         on_access: OnAccess | None = None,
         now: Callable[[], float] = time.time,
     ) -> Self:
@@ -76,7 +79,7 @@ class Gateway:
 
         Raises NotModelled for what it would have to pass over in silence.
         """
-        return cls(read_api(state), invoke=invoke, send=send, on_access=on_access, now=now)
+        return cls(read_api(state), invoke=invoke, send=send, ask=ask, on_access=on_access, now=now)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request; an aiohttp handler."""
@@ -117,6 +120,8 @@ class Gateway:
 
     async def _serve(self, exchange: Exchange) -> Answer:
         route = self._router.take(exchange)
+        if route.iam:
+            authenticate(exchange, self.api, self._now())
         self._check_resource_policy(exchange)
         bucket = self._buckets.get(_key(route))
         if bucket is not None and not bucket.take(self._now()):
@@ -132,11 +137,18 @@ class Gateway:
         """Before the authorizer, only the resource policy's explicit Denies count."""
         arn = method_arn(self.api, exchange)
         if self.api.policy and self.api.policy.verdict(arn, exchange.source_ip) is Verdict.DENY:
-            who_and_what = f"User: anonymous is not authorized to perform: execute-api:Invoke on resource: {arn}"
+            caller = exchange.context["identity"]["userArn"] or "anonymous"
+            who_and_what = f"User: {caller} is not authorized to perform: execute-api:Invoke on resource: {arn}"
             raise Refused("ACCESS_DENIED", f"{who_and_what} with an explicit deny")
 
     async def _authorize(self, route: Route, exchange: Exchange) -> None:
-        """Afterwards all policies count together. Without any, whoever comes may come in."""
+        """Afterwards all policies count together. Without any, whoever comes may come in.
+
+        A caller with an identity is of this account, where one Allow is enough ("Policy evaluation outcome tables", A):
+        its own policies let it do everything.
+        """
+        if route.iam:
+            return
         policies = [self.api.policy] if self.api.policy else []
         if route.authorizer is not None:
             policies.append(await self._ask_authorizer(route.authorizer, route, exchange))
@@ -176,9 +188,9 @@ def _key(route: Route) -> tuple[str, str]:
     return route.method, route.path
 
 
-def _backend(route: Route, api: Api, invoke: Invoke, send: Send, answer_type: str) -> Backend:
+def _backend(route: Route, api: Api, invoke: Invoke, send: Send, ask: Ask, answer_type: str) -> Backend:
     try:
-        return Backend(route.integration, api, invoke, send, answer_type=answer_type)
+        return Backend(route.integration, api, invoke, send, ask, answer_type=answer_type)
     except TemplateError as error:
         raise NotModelled(f"{route.method} {route.path}", str(error)) from error
 

@@ -19,6 +19,7 @@ from webhookctl.local.gateway.model import (
     Queue,
     Route,
     Stage,
+    Table,
     Throttle,
 )
 from webhookctl.local.gateway.policy import MalformedPolicy, Policy, parse_policy
@@ -42,12 +43,14 @@ MODELLED = frozenset(
         ),
     )
 )
+IAM = "AWS_IAM"
 FORM = "'application/x-www-form-urlencoded'"
 # A burst that is not set is the account's (API Gateway Developer Guide, "Quotas": 5,000 by default).
 ACCOUNT_BURST = 5000
 
 _EXECUTION_ARN = re.compile(r"arn:[^:]+:execute-api:([^:]+):([^:]+):([^:/]+)")
 _FUNCTION = re.compile(r"arn:[^:]+:apigateway:[^:]+:lambda:path/2015-03-31/functions/(arn:[^/]+)/invocations")
+_TABLE = re.compile(r"arn:[^:]+:apigateway:[^:]+:dynamodb:action/(Query)")
 _QUEUE = re.compile(r"arn:[^:]+:apigateway:[^:]+:sqs:path/(\d+)/([^/]+)")
 _CONTEXT_MAPPING = re.compile(r"(?:context|stageVariables)(?:\.[A-Za-z0-9_-]+)+")
 
@@ -183,6 +186,7 @@ def _route(
         method=values["http_method"],
         integration=_integration(state, integrations[key]),
         authorizer=_method_authorizer(method, authorizers),
+        iam=values["authorization"] == IAM,
         throttle=throttles.get(setting, throttles.get("*/*")),
         resource_id=values["resource_id"],
     )
@@ -190,7 +194,7 @@ def _route(
 
 def _method_authorizer(method: Resource, authorizers: Mapping[str, Authorizer]) -> Authorizer | None:
     authorization = method.values["authorization"]
-    if authorization == "NONE":
+    if authorization in ("NONE", IAM):
         return None
     if authorization != "CUSTOM":
         raise NotModelled(method.address, f"its authorization is {authorization}")
@@ -254,7 +258,7 @@ def _check_mock(resource: Resource) -> None:
         raise NotModelled(resource.address, "it has no request template that names a status")
 
 
-def _backend(resource: Resource) -> Queue | Function:
+def _backend(resource: Resource) -> Queue | Function | Table:
     values = resource.values
     uri = values.get("uri") or ""
     if values.get("integration_http_method") != "POST":
@@ -264,9 +268,13 @@ def _backend(resource: Resource) -> Queue | Function:
         if parameters:
             raise NotModelled(resource.address, "it maps request parameters to a function's invocation")
         return Function(function[1])
+    if table := _TABLE.fullmatch(uri):
+        if parameters:
+            raise NotModelled(resource.address, "it maps request parameters to a call of DynamoDB")
+        return Table(table[1])
     queue = _QUEUE.fullmatch(uri)
     if queue is None:
-        raise NotModelled(resource.address, f"its backend is {uri!r}, no queue and no function")
+        raise NotModelled(resource.address, f"its backend is {uri!r}, no queue, no function and no query of a table")
     if parameters != {"integration.request.header.Content-Type": FORM}:
         raise NotModelled(resource.address, f"its request_parameters are not just the Content-Type {FORM}")
     return Queue(account_id=queue[1], name=queue[2])

@@ -38,7 +38,7 @@ _ALLOWED = frozenset(
 # Velocity eats blanks in front of #set, takes `#endx` for a macro, and swallows line ends of \r\n in places of its own.
 _TEXTUAL = re.compile(r"\r|[ \t]#\{?set\b|#(?:end|else(?!if\b))\w")
 # So many of these characters: a pattern that means the same in Java and Python.
-_COMMON_PATTERN = re.compile(r"\[[A-Za-z0-9_.=-]+\]\{[0-9]+,[0-9]+\}")
+_COMMON_PATTERN = re.compile(r"\[[A-Za-z0-9_.:@/+=,-]+\]\{[0-9]+,[0-9]+\}")
 _AMBIGUOUS_LITERAL = re.compile(r"(?:true|false|null|[-+]?[\d.]+)?", re.IGNORECASE)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import airspeed
 
 from webhookctl.local.gateway.errors import TemplateError
-from webhookctl.local.gateway.reference import Reference
+from webhookctl.local.gateway.reference import PRINTED_OTHERWISE, Reference
 
 _REST_OF_LINE = re.compile(r"\A[ \t]*\r?\n")
 
@@ -41,9 +41,12 @@ class Template:
         Raises TemplateError for whatever fails: API Gateway has one answer for it, a 500.
         """
         try:
-            return str(self._parsed.merge(names))
-        except airspeed.TemplateError as error:
+            written = str(self._parsed.merge(names))
+        except (airspeed.TemplateError, RecursionError) as error:
             raise TemplateError(f"{self.where}: {error}") from error
+        if PRINTED_OTHERWISE in written:
+            raise TemplateError(f"{self.where} writes a map, a list or a fraction, which Velocity prints otherwise")
+        return written
 
 
 def elements(element: Any) -> Iterator[Any]:

@@ -4,6 +4,8 @@ import inspect
 import io
 import json
 import os
+import random
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -39,6 +41,7 @@ from webhookctl.local.aws.extensions import (
     redrive_allow_policy,
     service_folders,
 )
+from webhookctl.local.aws.moto_service import MotoServices
 
 REGION = "eu-west-1"
 Client = Callable[[str], Any]
@@ -297,6 +300,93 @@ def test_a_query_looks_at_the_items_with_its_key_alone(client: Client, monkeypat
         assert found == expected
         assert len(found) in (2, 4)
         assert few_compared < all_compared / 5
+
+
+BY_LANE: dict[str, Any] = {
+    "TableName": "table",
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "lane")],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "index",
+            "KeySchema": [{"AttributeName": "lane", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_index_follows_every_kind_of_write(client: Client, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311 - the same course each time
+    dynamodb = client("dynamodb")
+    dynamodb.create_table(**BY_LANE)
+
+    def lanes() -> dict[str, list[Any]]:
+        values = {lane: {":lane": {"S": lane}} for lane in "abc"}
+        asked = {"TableName": "table", "IndexName": "index", "KeyConditionExpression": "lane = :lane"}
+        found = {lane: dynamodb.query(**asked, ExpressionAttributeValues=values[lane])["Items"] for lane in "abc"}
+        return {lane: sorted(items, key=str) for lane, items in found.items()}
+
+    with query_candidates.applied():
+        lanes()  # so that there is an index to follow
+        for number in range(60):
+            key = {"pk": {"S": str(chance.randint(0, 5))}, "sk": {"S": str(chance.randint(0, 2))}}
+            lane = {"lane": {"S": chance.choice("abc")}} if chance.random() < 0.8 else {}
+            match chance.randint(0, 3):
+                case 0:
+                    dynamodb.delete_item(TableName="table", Key=key)
+                case 1 if lane:
+                    values = {":lane": lane["lane"]}
+                    update = {"UpdateExpression": "SET lane = :lane", "ExpressionAttributeValues": values}
+                    dynamodb.update_item(TableName="table", Key=key, **update)
+                case 1:
+                    dynamodb.update_item(TableName="table", Key=key, UpdateExpression="REMOVE lane")
+                case _:
+                    dynamodb.put_item(TableName="table", Item={**key, **lane, "number": {"N": str(number)}})
+        indexed = lanes()
+    assert indexed == lanes()
+
+
+def test_a_query_of_an_index_costs_as_much_in_a_large_table_as_in_a_small_one() -> None:
+    """Counted, not timed: the lines that the interpreter runs for a query."""
+    services = MotoServices("123456789012", "eu-west-1")
+
+    def call(operation: str, request: dict[str, Any]) -> Any:
+        return json.loads(services.call(f"DynamoDB_20120810.{operation}", json.dumps(request).encode()).body)
+
+    call("CreateTable", BY_LANE)
+    value = {":lane": {"S": "l1"}}
+    asked = {"TableName": "table", "IndexName": "index", "KeyConditionExpression": "lane = :lane"}
+
+    def lines() -> int:
+        count = 0
+
+        def count_line(*_: object) -> Any:
+            nonlocal count
+            count += 1
+            return count_line
+
+        before = sys.gettrace()
+        sys.settrace(count_line)
+        try:
+            answer = call("Query", {**asked, "ExpressionAttributeValues": value})
+        finally:
+            sys.settrace(before)
+        assert answer["Count"] == 1
+        return count
+
+    def put(first: int, last: int) -> None:
+        for number in range(first, last):
+            item = {"pk": f"p{number}", "sk": "s", "lane": f"l{number}"}
+            call("PutItem", {"TableName": "table", "Item": {name: {"S": text} for name, text in item.items()}})
+
+    put(0, 10)
+    lines()
+    few = lines()
+    put(10, 1000)
+    assert lines() <= few * 1.1
 
 
 ITEM: dict[str, Any] = {

@@ -72,7 +72,7 @@ def test_a_received_message_has_its_system_attributes(make_queue: Callable[..., 
 
     (message,) = queue.receive_now()
 
-    assert message.message_id == sent
+    assert message.message_id == sent.message_id
     assert message.md5_of_body == "841a2d689ad86bd1611447453c22c6fc"
     assert message.attributes["AWSTraceHeader"] == "Root=1-2-3"
     assert message.attributes["SentTimestamp"] == "1700000000000"
@@ -185,7 +185,7 @@ def test_a_message_received_too_often_goes_to_the_dead_letter_queue_as_it_was(
     assert lane.receive_now() == []
     assert lane.counts() == Counts(0, 0, 0)
     (dead,) = sqs.queues["dead"].receive_now()
-    assert (dead.message_id, dead.body) == (sent, "poison")
+    assert (dead.message_id, dead.body) == (sent.message_id, "poison")
     assert dead.message_attributes["kind"]["StringValue"] == "bad"
     assert dead.attributes["SentTimestamp"] == "1700000000000"
     assert dead.attributes["DeadLetterQueueSourceArn"] == lane.arn
@@ -241,7 +241,7 @@ def test_a_move_task_brings_dead_letters_back_as_new_messages(sqs: Sqs, lane: Qu
     assert sqs.queues["dead"].counts() == Counts(0, 0, 0)
     (back,) = lane.receive_now()
     assert back.body == "poison"
-    assert back.message_id != sent
+    assert back.message_id != sent.message_id
     assert back.attributes["ApproximateReceiveCount"] == "1"
     assert back.attributes["SentTimestamp"] == str(int(clock.now * 1000))
 
@@ -463,3 +463,68 @@ def test_work_per_message_does_not_grow_with_what_waits(make_queue: Callable[...
         queue.send("x")
 
     assert steps() <= few * 1.1
+
+
+def test_a_message_that_was_sent_to_the_dead_letter_queue_itself_fails_a_move_task_without_a_destination(
+    sqs: Sqs, lane: Queue, clock: Clock
+) -> None:
+    lane.send("moved there")
+    for _ in range(3):
+        lane.receive_now()
+        clock.now += 30
+    dead = sqs.queues["dead"]
+    dead.send("sent there")
+    dead.send("behind it")
+
+    task = sqs.start_message_move_task(dead.arn, "")
+
+    assert (task["Status"], task["FailureReason"]) == ("FAILED", "CouldNotDetermineMessageSource")
+    assert (task["ApproximateNumberOfMessagesToMove"], task["ApproximateNumberOfMessagesMoved"]) == (3, 1)
+    assert [message.body for message in lane.receive_now(10)] == ["moved there"]
+    assert [message.body for message in dead.receive_now(10)] == ["sent there", "behind it"]
+
+
+def test_with_a_destination_a_move_task_takes_what_was_sent_to_the_dead_letter_queue_too(sqs: Sqs, lane: Queue) -> None:
+    sqs.queues["dead"].send("sent there")
+
+    task = sqs.start_message_move_task(sqs.queues["dead"].arn, lane.arn)
+
+    assert (task["Status"], task.get("FailureReason")) == ("COMPLETED", None)
+    assert [message.body for message in lane.receive_now(10)] == ["sent there"]
+
+
+def test_a_move_task_whose_queue_is_gone_leaves_the_dead_letters_where_they_are(
+    sqs: Sqs, lane: Queue, make_queue: Callable[..., Queue], clock: Clock
+) -> None:
+    dead = sqs.queues["dead"]
+    make_queue("other", RedrivePolicy=f'{{"deadLetterTargetArn":"{dead.arn}","maxReceiveCount":1}}')
+    lane.send("poison")
+    for _ in range(3):
+        lane.receive_now()
+        clock.now += 30
+    sqs.delete_queue("lane")
+
+    assert sqs.start_message_move_task(dead.arn, "")["FailureReason"] == "AWS.SimpleQueueService.NonExistentQueue"
+    refused = error_of(lambda: sqs.start_message_move_task(dead.arn, lane.arn))
+    assert (refused.code, refused.status) == ("ResourceNotFoundException", 404)
+    assert dead.counts().visible == 1
+
+
+def test_one_receive_gives_no_message_twice_even_when_it_hides_none(make_queue: Callable[..., Queue]) -> None:
+    queue = make_queue(VisibilityTimeout=0)
+    queue.send("body")
+
+    assert len(queue.receive_now(10)) == 1
+    assert queue.counts().visible == 1
+
+
+def test_a_standard_queue_keeps_a_group_and_takes_no_deduplication_id(make_queue: Callable[..., Queue]) -> None:
+    queue = make_queue()
+    queue.send("one", group_id="customer")
+    queue.send("two", group_id="customer")
+
+    one, two = queue.receive_now()[0], queue.receive_now()[0]
+    assert one.attributes["MessageGroupId"] == two.attributes["MessageGroupId"] == "customer"
+    assert not {"MessageDeduplicationId", "SequenceNumber"} & one.attributes.keys()
+    refused = error_of(lambda: queue.send("three", group_id="customer", deduplication_id="3"))
+    assert "MessageDeduplicationId is invalid" in refused.message

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import aiohttp
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from tests.unit.local.gateway.deployed import FUNCTION_ARN, HANDSHAKE_ARN, deployed
 from webhookctl.local.gateway import SERVER_OPTIONS, Api, Gateway
@@ -52,6 +53,8 @@ class Bench:
     invoked: list[Any] = field(default_factory=list)
     traces: list[str | None] = field(default_factory=list)
     sent: list[tuple[str, str, bytes]] = field(default_factory=list)
+    found: tuple[int, bytes] = (200, b'{"Count":0,"Items":[],"ScannedCount":0}')
+    asked: list[tuple[str, Any]] = field(default_factory=list)
     access: list[str] = field(default_factory=list)
     url: str = ""
     session: aiohttp.ClientSession | None = None
@@ -89,6 +92,10 @@ class Bench:
             await asyncio.Event().wait()
         return self.answer
 
+    async def ask(self, operation: str, request: bytes) -> tuple[int, bytes]:
+        self.asked.append((operation, json.loads(request)))
+        return self.found
+
     async def get(self, path: str = "/v1/webhooks/github", **headers: str) -> Reply:
         """Send a GET as senders do, without a Content-Type unless it is given."""
         return await self.request("GET", path, None, {name.replace("_", "-"): value for name, value in headers.items()})
@@ -105,7 +112,7 @@ class Bench:
 
     async def request(self, method: str, path: str, body: Any, headers: Any) -> Reply:
         assert self.session is not None
-        url = self.url + path
+        url = URL(self.url + path, encoded=True)  # or what is signed would not be what is sent
         async with self.session.request(
             method, url, data=body, headers=headers, skip_auto_headers=["Content-Type", "Accept", "User-Agent"]
         ) as response:
@@ -136,6 +143,7 @@ async def serve() -> AsyncIterator[Serve]:
                 api,
                 invoke=bench.invoke,
                 send=bench.send,
+                ask=bench.ask,
                 on_access=bench.access.append,
                 now=lambda: bench.now,
                 **settings,

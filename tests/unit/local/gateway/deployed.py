@@ -99,6 +99,39 @@ def handshaken() -> State:
     return invoking((TEMPLATES / "handshake_request.vtl").read_text(), changes={"integration_response": reply})
 
 
+def receipts(**more: Any) -> list[Resource]:
+    """The route by which modules/ingestion answers what became of a webhook; `more` are attributes of its method."""
+
+    def template(name: str) -> str:
+        return (TEMPLATES / f"{name}.vtl").read_text()
+
+    key = {"resource_id": "r-receipt", "http_method": "GET"}
+    method = {**key, "authorization": "AWS_IAM", "authorizer_id": "", "api_key_required": False, **more}
+    integration = {
+        **key,
+        "type": "AWS",
+        "connection_type": "INTERNET",
+        "uri": f"arn:aws:apigateway:{REGION}:dynamodb:action/Query",
+        "integration_http_method": "POST",
+        "passthrough_behavior": "NEVER",
+        "content_handling": "CONVERT_TO_TEXT",
+        "request_parameters": None,
+        "request_templates": {
+            "application/json": template("receipt_query")
+            .replace("TABLE_NAME", "events")
+            .replace("INDEX_NAME", "by_receipt")
+        },
+        "timeout_milliseconds": 29000,
+    }
+    return [
+        resource("aws_api_gateway_resource", "receipt", {"id": "r-receipt", "path": "/receipts/{id}"}),
+        resource("aws_api_gateway_method", "receipt", method),
+        resource("aws_api_gateway_integration", "receipt", integration),
+        *integration_response("receipt", "200", "2\\d\\d", template("receipt"), method="GET"),
+        *integration_response("receipt", "503", None, template("receipt_failed"), method="GET"),
+    ]
+
+
 def integration_response(
     source: str,
     status: str,

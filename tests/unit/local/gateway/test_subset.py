@@ -88,4 +88,4 @@ def test_a_gateway_does_not_start_with_such_a_template() -> None:
         raise AssertionError
 
     with pytest.raises(NotModelled, match=r"POST /hook.*StopDirective"):
-        Gateway(api, invoke=unused, send=unused)
+        Gateway(api, invoke=unused, send=unused, ask=unused)

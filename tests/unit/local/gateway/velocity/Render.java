@@ -1,4 +1,6 @@
 import java.io.*;
+import java.math.BigInteger;
+import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.*;
@@ -10,8 +12,8 @@ import org.apache.velocity.app.event.ReferenceInsertionEventHandler;
 
 /**
  * Renders mapping templates with Apache Velocity 1.7. A case is lines of a name, a tab and base64, ended by an empty line; the names are
- * `template`, `body`, `header.X`, `query.X`, `path.X`, `context.a.b`, and `json.a.b` or `integer.a.b` for what a JSON body holds. The
- * answer is one line: base64 of the rendering, a blank, and the overridden status or a dash.
+ * `template`, `body`, `header.X`, `query.X`, `path.X`, `context.a.b`, and for what a JSON body holds `json.a.b`, `integer.a.b`,
+ * `boolean.a.b`, `fraction.a.b`, and `list.a.b` for a list, which stands before its elements `a.b.0` and so on. The answer is one line: base64 of the rendering, a blank, and the overridden status or a dash.
  */
 public class Render {
     static String text(Object value) {
@@ -28,6 +30,10 @@ public class Render {
 
         public String urlEncode(Object value) throws Exception {
             return URLEncoder.encode(text(value), "UTF-8");
+        }
+
+        public String urlDecode(Object value) throws Exception {
+            return URLDecoder.decode(text(value), "UTF-8");
         }
 
         public String base64Encode(Object value) {
@@ -86,26 +92,45 @@ public class Render {
     }
 
     @SuppressWarnings("unchecked")
-    static void put(Map<String, Object> map, String path, Object value) {
-        String[] names = path.split("\\.");
-        for (int i = 0; i < names.length - 1; i++) {
-            map = (Map<String, Object>) map.computeIfAbsent(names[i], name -> new HashMap<String, Object>());
+    static void put(Object tree, String path, Object value) {
+        String[] names = path.split("\\.", 2);
+        boolean last = names.length == 1;
+        Object below = last ? value : new HashMap<String, Object>();
+        if (tree instanceof List) {
+            List<Object> list = (List<Object>) tree;
+            int index = Integer.parseInt(names[0]);
+            if (index == list.size()) list.add(below);
+            below = list.get(index);
+        } else {
+            Map<String, Object> map = (Map<String, Object>) tree;
+            if (last) map.put(names[0], below);
+            else below = map.computeIfAbsent(names[0], name -> new HashMap<String, Object>());
         }
-        map.put(names[names.length - 1], value);
+        if (!last) put(below, names[1], value);
+    }
+
+    static Object value(String place, String text) {
+        switch (place) {
+            case "integer": return text.length() < 19 ? (Object) Long.valueOf(text) : new BigInteger(text);
+            case "boolean": return Boolean.valueOf(text);
+            case "fraction": return Double.valueOf(text);
+            case "list": return new ArrayList<Object>();
+            default: return text;
+        }
     }
 
     @SuppressWarnings("unchecked")
     static String render(VelocityEngine engine, Map<String, String> given) throws Exception {
         Map<String, Object> params = new HashMap<>(), context = new HashMap<>(), json = new HashMap<>();
-        Map<String, Map<String, Object>> trees = Map.of("context", context, "json", json, "integer", json);
+        Map<String, Map<String, Object>> trees = new HashMap<>(Map.of("context", context));
+        for (String place : List.of("json", "integer", "boolean", "fraction", "list")) trees.put(place, json);
         Map<String, String> places = Map.of("header", "header", "query", "querystring", "path", "path");
         for (String place : places.values()) params.put(place, new HashMap<String, Object>());
         Map<String, Object> override = new HashMap<>();
         context.put("responseOverride", override);
         for (Map.Entry<String, String> each : given.entrySet()) {
             String[] name = each.getKey().split("\\.", 2);
-            boolean integer = each.getKey().equals("context.requestTimeEpoch") || name[0].equals("integer");
-            Object value = integer ? (Object) Long.valueOf(each.getValue()) : each.getValue();
+            Object value = value(each.getKey().equals("context.requestTimeEpoch") ? "integer" : name[0], each.getValue());
             if (trees.containsKey(name[0])) put(trees.get(name[0]), name[1], value);
             if (places.containsKey(name[0])) ((Map<String, Object>) params.get(places.get(name[0]))).put(name[1], value);
         }

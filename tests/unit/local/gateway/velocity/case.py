@@ -34,7 +34,7 @@ class Case:
         values = {"template": self.template, "body": self.body}
         for place in ("header", "query", "path", "context"):
             values |= {f"{place}.{name}": value for name, value in getattr(self, place).items()}
-        values |= {_place(value) + name: str(value) for name, value in _leaves(self._document())}
+        values |= {_PLACES[type(value)] + name: str(value) for name, value in _leaves(self._document())}
         encoded = (f"{name}\t{base64.b64encode(value.encode()).decode()}\n" for name, value in values.items())
         return "".join(encoded) + "\n"
 
@@ -64,11 +64,13 @@ def _decoded(text: str) -> str:
         return ""
 
 
-def _leaves(value: Any, path: str = "") -> list[tuple[str, str | int]]:
+def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    """What a document holds, each with its way there; a list is a map of its indices, marked by itself."""
     if isinstance(value, dict):
         return [leaf for name, below in value.items() for leaf in _leaves(below, f"{path}.{name}" if path else name)]
-    return [(path, value)] if path and isinstance(value, str | int) else []
+    if isinstance(value, list) and path:
+        return [(path, []), *_leaves({str(index): below for index, below in enumerate(value)}, path)]
+    return [(path, value)] if path and type(value) in _PLACES else []
 
 
-def _place(value: str | int) -> str:
-    return "json." if isinstance(value, str) else "integer."
+_PLACES: Mapping[type, str] = {str: "json.", int: "integer.", bool: "boolean.", float: "fraction.", list: "list."}

@@ -51,6 +51,68 @@ REPLIES = (
     '{"errorMessage":"200","errorType":"ValueError","requestId":"r","stackTrace":[]}',
 )
 REQUESTS = ("send_message.vtl", "handshake_request.vtl")
+ENDINGS = {"send_message.vtl": "send_fifo.vtl", "handshake_request.vtl": "handshake_fifo.vtl"}
+GROUPS = ("message_group.vtl", "message_group_of_body.vtl")
+MEMBER = "get('data').get('ticket_id')"
+LONGEST = "A" * 128
+# Bodies by whose member an order is kept, as JSON.
+ORDERED = (
+    *(
+        json.dumps({"data": {"ticket_id": value}})
+        for value in (
+            *(text for text in HOSTILE if text),
+            LONGEST,
+            LONGEST + "A",
+            "a.b:c@d/e+f=g,h-i_J",
+            "-",
+            "a b",
+            "a\n",
+            "A&B",
+            "ü",
+            12,
+            -7,
+            12345678901234567890,
+            True,
+            False,
+            {},
+            {"a": "b"},
+            [],
+            ["a", 1],
+            "x" * 200,
+        )
+    ),
+    *(json.dumps({"data": value}) for value in ("text", 1, True, [{"ticket_id": "a"}], [], {"other": 1})),
+    json.dumps({"ticket_id": "not there"}),
+    "[1]",
+    " {}",
+    "ticket_id=5",
+    "",
+)
+ITEM = {
+    "request_id": {"S": "JKJaXmP_-="},
+    "source": {"S": "tickets"},
+    "received_at_ms": {"N": "1700000000000"},
+    "stored_at_ms": {"N": "1700000000100"},
+}
+EFFECT = {
+    "outcome": {"S": "stored"},
+    "effect": {"S": "waiting"},
+    "attempts": {"N": "3"},
+    "next_attempt_at_ms": {"N": "1700000009000"},
+}
+FOUND = (
+    ITEM | {"outcome": {"S": "duplicate"}, "event_id": {"S": "e"}},
+    ITEM | {"outcome": {"S": "quarantined"}, "reason": {"S": "signature_mismatch"}},
+    *(ITEM | EFFECT | {name: {"S": text} for name in ("event_id", "last_error", "effect_result")} for text in HOSTILE),
+    ITEM
+    | EFFECT
+    | {"effect": {"S": "done"}, "effect_result": {"S": "http 204"}, "effect_at_ms": {"N": "1700000009000"}},
+)
+QUERIES = (
+    *(json.dumps({"Count": 1, "Items": [item], "ScannedCount": 1}) for item in FOUND),
+    json.dumps({"Count": 2, "Items": list(FOUND[:2]), "ScannedCount": 2}),
+    json.dumps({"Count": 0, "Items": [], "ScannedCount": 0}),
+)
 CONTEXT = {"requestTimeEpoch": "1700000000250", "extendedRequestId": "JKJa/XmP+LvHcE=", "authorizer.head": "e30"}
 TRACE = "Root=1-6553f100-d2046871936b13e27ff9bc87;Parent=9891a649179f22ab;Sampled=0"
 META = {"hub.mode": "subscribe", "hub.verify_token": "VERIFY_TOKEN", "hub.challenge": "1158201444"}
@@ -84,12 +146,51 @@ def cases() -> Iterator[Case]:
     for template in sorted(TEMPLATES.glob("*.vtl")):
         if template.name.startswith("challenge_"):
             yield from _challenges(template.read_text())
-        elif template.name not in REQUESTS:
+        elif template.name == "receipt_query.vtl":
+            for text in (
+                *HOSTILE,
+                "JKJaXmP_-=",
+                "JKJaXmP_-%3D",
+                "IPp-GHDZoA_FcVA",
+                "IPp-GHDZoA_FcVA%3D",
+                "IPp-GHDZoA_FcVAQ",
+                "%2B+",
+                "a" * 64,
+                "a" * 65,
+                "a\n",
+                "%22",
+            ):
+                yield Case(template.read_text(), path={"id": text}, query={"id": "query"}, context=CONTEXT)
+        elif template.name == "receipt.vtl":
+            for answer in QUERIES:
+                yield Case(template.read_text(), answer, context=CONTEXT)
+                yield Case(template.read_text(), base64.b64encode(answer.encode()).decode(), context=CONTEXT)
+        elif template.name not in (*REQUESTS, *GROUPS, *ENDINGS.values()):
             for answer in REPLIES if template.name == "handshake_reply.vtl" else ANSWERS:
                 yield Case(template.read_text(), answer, context=CONTEXT)
                 if "$input.path" not in template.read_text():
                     yield Case(template.read_text(), base64.b64encode(answer.encode()).decode(), context=CONTEXT)
+    yield from _in_order()
     yield from _white_space(random.Random(1))  # noqa: S311  # the same templates every time
+
+
+def _in_order() -> Iterator[Case]:
+    """The templates of sources whose queue keeps an order, put together as modules/ingestion does."""
+
+    def text(name: str) -> str:
+        return (TEMPLATES / name).read_text()
+
+    of_header, of_body = map(text, GROUPS)
+    ordered = [base64.b64encode(body.encode()).decode() for body in ORDERED]
+    for name in GROUPS:
+        yield Case(text(name), "e30=", context=CONTEXT)
+    for request, ending in ENDINGS.items():
+        whole = text(request).removesuffix("}") + text(ending)
+        for group in (*HOSTILE, LONGEST, LONGEST + "A", "a.b:c@d/e+f=g,h-i_J", "-"):
+            context = {**CONTEXT, "authorizer.group": group, "authorizer.deduplication_id": group}
+            yield Case(of_header + whole, "e30=", context=context)
+        for body in ordered if request == "send_message.vtl" else ordered[:3]:
+            yield Case(of_body.replace("MEMBER", MEMBER) + whole, body, context=CONTEXT)
 
 
 def _challenges(template: str) -> Iterator[Case]:

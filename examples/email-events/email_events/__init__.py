@@ -1,0 +1,1 @@
+"""The handler of the lane `email`: what an email provider reports, counted once per event in PostgreSQL."""
