@@ -1,6 +1,7 @@
 """The table: first writer wins. Key schema and index are those of the Terraform module `store`."""
 
 import hashlib
+import uuid
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class Lease:
 class EventStore:
     """Writes events, conflicts and quarantined messages, each at most once, and when keys were last used.
 
-    Raises botocore's ClientError.
+    Raises botocore's ClientError. The client repeats a call whose answer was lost, which is then refused for what it has
+    done itself: leases and circuits are therefore changed under a name of one's own, by which that is known.
     """
 
     client: "DynamoDBClient"
@@ -84,7 +86,7 @@ class EventStore:
             item, parts = self._event_item(event, Outcome.STORED, now)
             first = Lease({name: item[name] for name in ("pk", "sk")}, owner, until_ms, attempt=1)
             existing = self._put_new(item | _running(first), now)
-            if existing is None:
+            if existing is None or _owner(existing) == owner:
                 self._put_parts(item, parts)
                 return first
             if existing["body_sha256"] != item["body_sha256"]:
@@ -134,7 +136,8 @@ class EventStore:
 
     def change_circuit(self, source: str, seen: CircuitState, state: CircuitState) -> bool:
         """Keeps another state, unless it is no longer the one that was seen. Whether it was kept."""
-        item = circuit_key(source) | _texts(state=state.state, error=state.error)
+        change = {"changed_by": {"S": str(uuid.uuid4())}}
+        item = circuit_key(source) | _texts(state=state.state, error=state.error) | change
         numbers = {
             "until_ms": state.until_ms,
             "opened_at_ms": state.opened_at_ms,
@@ -145,7 +148,8 @@ class EventStore:
         if seen.state == "closed":
             condition = f"attribute_not_exists(pk) OR ({condition})"
         values: Item = {":state": {"S": seen.state}, ":until": {"N": str(seen.until_ms)}}
-        return self._put_if(condition, values, item, {"#state": "state"}) is None
+        found = self._put_if(condition, values, item, {"#state": "state"})
+        return found is None or found.get("changed_by") == change["changed_by"]
 
     def _once_per_body(self, event: Event, now: float, put: Callable[[], T]) -> T | Outcome:
         """Puts the event unless its body first came under another id: then it is a duplicate.
@@ -207,16 +211,17 @@ class EventStore:
         taken = self._update(
             first.key, _running(lease), ("next_attempt_at_ms", "effect_at_ms"), " AND ".join(conditions), values, names
         )
-        if taken is None:
+        if taken is None or _owner(taken) == lease.owner:
             return lease
         theirs = allowed(taken, now_ms)
         return Busy(now_ms) if isinstance(theirs, Free) else theirs
 
     def _release(self, lease: Lease, attributes: Item) -> None:
         gone = [name for name in ("lease_owner", "lease_until_ms", "next_attempt_at_ms") if name not in attributes]
-        owned = {":owner": {"S": lease.owner}}
-        stored = {"body_stored": {"BOOL": True}}
-        if self._update(lease.key, attributes | stored, gone, "lease_owner = :owner", owned, {}) is not None:
+        owner = {"S": lease.owner}
+        kept = attributes | {"body_stored": {"BOOL": True}, "ended_by": owner}
+        found = self._update(lease.key, kept, gone, "lease_owner = :owner", {":owner": owner}, {})
+        if found is not None and found.get("ended_by") != owner:
             raise LeaseLost
 
     def _update(
@@ -371,6 +376,10 @@ def _running(lease: Lease) -> Item:
         "lease_until_ms": {"N": str(lease.until_ms)},
         "attempts": {"N": str(lease.attempt)},
     }
+
+
+def _owner(item: Mapping[str, Any]) -> str:
+    return str(item.get("lease_owner", {}).get("S", ""))
 
 
 def _digest(body: bytes) -> str:

@@ -245,6 +245,25 @@ def test_an_attempt_that_outlived_its_lease_does_not_overwrite_its_successors_ou
     assert bench.event()["effect_result"] == "the successor's"
 
 
+def test_a_write_that_the_client_repeats_since_its_answer_was_lost_is_one_write(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def repeated(call: Callable[..., Any]) -> Callable[..., Any]:
+        def twice(**arguments: Any) -> Any:
+            call(**arguments)
+            return call(**arguments)
+
+        return twice
+
+    monkeypatch.setattr(bench.client, "put_item", repeated(bench.client.put_item))
+    monkeypatch.setattr(bench.client, "update_item", repeated(bench.client.update_item))
+    backend = lane_with(bench, AttemptFailed("http 500"), None)
+    assert processed(record(), bench.lane()).outcome is Outcome.WAITING
+    bench.now += 30
+    assert processed(record(), bench.lane()).outcome is Outcome.DONE
+    assert [call.attempt for call in backend.calls] == [1, 2]
+
+
 def test_a_write_that_fails_before_the_effect_lets_it_not_happen(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     backend = lane_with(bench, None)
 

@@ -105,6 +105,21 @@ def test_each_probe_that_fails_doubles_the_wait_up_to_a_quarter_of_an_hour(bench
     assert kept(bench).error == "http 503"
 
 
+def test_a_change_that_the_client_repeats_since_its_answer_was_lost_is_one_change(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_item = bench.client.put_item
+
+    def twice(**call: Any) -> Any:
+        put_item(**call)
+        return put_item(**call)
+
+    monkeypatch.setattr(bench.client, "put_item", twice)
+    circuit = opened(bench)
+    bench.now += FIRST_COOLDOWN_SECONDS
+    assert circuit.hold_seconds(PROBE_SECONDS) is None
+
+
 def test_a_prober_that_was_killed_is_followed_by_another(bench: Bench) -> None:
     opened(bench)
     bench.now += FIRST_COOLDOWN_SECONDS
