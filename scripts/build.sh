@@ -104,6 +104,9 @@ write_with() {
     done
     local handler=("$package")
     if [ -f "$package/requirements.txt" ]; then
+        # What it pins is known by the file's own content; another's can change.
+        ! grep -qE '^[[:space:]]*(-r|-c|--requirement|--constraint)' "$package/requirements.txt" ||
+            refuse "--with $package: its requirements.txt names another file; pin everything in it"
         vendor "$package/requirements.txt" "${lambda[@]}"
         handler+=("$vendored"/*)
     fi

@@ -87,7 +87,7 @@ def write(target: Path, paths: list[Path]) -> None:
 def _files(paths: list[Path]) -> Iterator[tuple[PurePosixPath, Path]]:
     for path in paths:
         for file in [path, *path.rglob("*")]:
-            if file.is_file():
+            if file.is_file() and not file.is_symlink():  # a link may lead to anything on this machine
                 yield PurePosixPath(path.name, *file.relative_to(path).parts), file
 
 

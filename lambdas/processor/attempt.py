@@ -3,10 +3,13 @@
 import logging
 import math
 import random
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
 
 from processor.circuit import MAX_COOLDOWN_SECONDS, Circuit
 from processor.event import Event, Outcome
@@ -15,7 +18,7 @@ from processor.handling import AttemptFailed, EventLogger, Handle, HandlerEvent,
 from processor.lease import Busy, State
 from processor.queue import LaneQueue, Record
 from processor.schedule import Schedule
-from processor.store import EventStore, Lease
+from processor.store import EventStore, Lease, LeaseLost
 
 handler_logger = logging.getLogger("handler")
 
@@ -25,6 +28,9 @@ may take 4 s to fail."""
 
 CLOCK_SKEW_MS = 2_000
 """A lease outlives its function by so much: execution environments have clocks of their own."""
+
+NOT_ADMITTED_SECONDS = 10
+"""Until a message is looked at again for which it was time to probe, when another became the prober."""
 
 MAX_TEXT = 255
 MAX_DELAY_SECONDS = 43_200
@@ -55,6 +61,7 @@ class _Failed:
     """`wait_seconds` takes the place of the schedule's delay; `at_least_seconds` only where that is longer."""
 
     error: str
+    backend: Literal["failing", "gone", "unknown"]
     wait_seconds: float | None = None
     at_least_seconds: float = 0
     counts: bool = True
@@ -82,63 +89,115 @@ def attempt(
 ) -> Attempted:
     """Makes the next attempt at the event's effect, if it may be made now. Raises for faults of ours, and LeaseLost."""
     now = clock()
+    hold_seconds = effect.circuit.hold_seconds()
+    if hold_seconds is not None and effect.queue.keeps(record, hold_seconds, now):
+        return _deferred(record, effect, hold_seconds)
     until_ms = int(now * 1000) + remaining_ms() + CLOCK_SKEW_MS
-    lease = store.begin(event, str(uuid.uuid4()), until_ms, now, once_per_body=once_per_body)
+    sent_ms = int(record["attributes"]["SentTimestamp"])
+    lease = store.begin(event, str(uuid.uuid4()), until_ms, now, sent_ms=sent_ms, once_per_body=once_per_body)
     if isinstance(lease, Outcome):
         return Attempted(lease)
     if isinstance(lease, Busy):
-        effect.queue.hide(record, lease.until_ms / 1000 - now + 1)
-        return Attempted(Outcome.DEFERRED)
-    ended = _perform(_handler_event(event, lease.attempt, remaining_ms), effect)
+        return _deferred(record, effect, lease.until_ms / 1000 - now)
+    if hold_seconds is not None:
+        return _exhausted(lease, record, effect, store, now, "the circuit was open for as long as the queue keeps it")
+    if lease.attempt > effect.schedule.attempts:
+        return _exhausted(lease, record, effect, store, now, "the last attempt was cut off")
+    if not effect.circuit.admits(remaining_ms() / 1000):
+        # Of several that found it time to probe, another did. Nothing was attempted, so nothing counts.
+        store.wait(lease, lease.attempt - 1, int((now + NOT_ADMITTED_SECONDS) * 1000), "")
+        return _deferred(record, effect, NOT_ADMITTED_SECONDS)
+    ended = _perform(_handler_event(event, lease.attempt, remaining_ms), effect.handle)
     ended_at = clock()
-    outcome = _keep(lease, ended, record, effect, store, ended_at)
+    try:
+        outcome = _keep(lease, ended, record, effect, store, ended_at, remaining_ms)
+    finally:
+        _tell(effect.circuit, ended)
     error = "" if isinstance(ended, _Done) else ended.error
     return Attempted(outcome, lease.attempt, int((ended_at - now) * 1000), error)
 
 
-def _perform(event: HandlerEvent, effect: Effect) -> _Done | _Rejected | _Failed:
-    """Calls the effect, and tells the circuit breaker what that says of the backend."""
+def _deferred(record: Record, effect: Effect, seconds: float) -> Attempted:
+    effect.queue.hide(record, seconds + random.uniform(1, 5))  # noqa: S311 - not all of them in one moment
+    return Attempted(Outcome.DEFERRED)
+
+
+def _exhausted(lease: Lease, record: Record, effect: Effect, store: EventStore, now: float, error: str) -> Attempted:
+    # In this order: after a crash between the two there is another attempt, and not an event that nobody retries.
+    effect.queue.dead_letter(record)
+    store.end(lease, State.EXHAUSTED, now, error=error)
+    return Attempted(Outcome.EXHAUSTED, error=error)
+
+
+def _perform(event: HandlerEvent, handle: Handle) -> _Done | _Rejected | _Failed:
+    """Calls the effect. Never raises for what it does, but for what ends the process."""
     try:
-        result = effect.handle(event)
+        return _Done(_said(handle(event)))
     except Retry as retry:
-        return _Failed(_said(retry.reason) or "retry", wait_seconds=_seconds(retry.after_seconds))
+        reason = _said(getattr(retry, "reason", "")) or "retry"  # a subclass may have an __init__ of its own
+        return _Failed(reason, "unknown", wait_seconds=_seconds(getattr(retry, "after_seconds", None)))
     except PauseLane as pause:
-        effect.circuit.pause(_said(pause.reason))
-        return _Failed(_said(pause.reason), wait_seconds=MAX_COOLDOWN_SECONDS, counts=False)
+        return _Failed(_said(pause.reason), "gone", wait_seconds=MAX_COOLDOWN_SECONDS, counts=False)
     except Reject as rejected:
-        effect.circuit.succeeded()  # the backend is there: it is this event that it will never take
-        return _Rejected(_said(rejected.reason) or "rejected")
+        return _Rejected(_said(getattr(rejected, "reason", "")) or "rejected")
     except AttemptFailed as failed:
-        ended = _Failed(_said(failed.error), at_least_seconds=_seconds(failed.after_seconds) or 0)
+        return _Failed(_said(failed.error), "failing", at_least_seconds=_seconds(failed.after_seconds) or 0)
     except Exception as error:  # noqa: BLE001 - a handler may raise whatever it likes
         fault = describe_fault(error)
-        ended = _Failed(_said(f"{fault['error']} at {fault['at']}"))
+        return _Failed(_said(f"{fault['error']} at {fault['at']}"), "failing")
+
+
+def _tell(circuit: Circuit, ended: _Done | _Rejected | _Failed) -> None:
+    """What the attempt says of the backend; a Retry and a Reject may have been decided before it was asked."""
+    if isinstance(ended, _Done):
+        circuit.succeeded()
+    elif isinstance(ended, _Rejected) or ended.backend == "unknown":
+        circuit.unused()
+    elif ended.backend == "gone":
+        circuit.pause(ended.error)
     else:
-        effect.circuit.succeeded()
-        return _Done(_said(result))
-    effect.circuit.failed(ended.error)
-    return ended
+        circuit.failed(ended.error)
 
 
 def _keep(
-    lease: Lease, ended: _Done | _Rejected | _Failed, record: Record, effect: Effect, store: EventStore, now: float
+    lease: Lease,
+    ended: _Done | _Rejected | _Failed,
+    record: Record,
+    effect: Effect,
+    store: EventStore,
+    now: float,
+    remaining_ms: Callable[[], int],
 ) -> Outcome:
     if isinstance(ended, _Done):
-        store.end(lease, State.DONE, now, result=ended.result)
+        _insist(partial(store.end, lease, State.DONE, now, result=ended.result), remaining_ms)
         return Outcome.DONE
     if isinstance(ended, _Rejected):
-        store.end(lease, State.REJECTED, now, error=ended.error)
+        _insist(partial(store.end, lease, State.REJECTED, now, error=ended.error), remaining_ms)
         return Outcome.REJECTED
     attempts = lease.attempt if ended.counts else lease.attempt - 1
     delay_seconds = _delay_seconds(attempts, ended, effect.schedule)
     if delay_seconds is None or not effect.queue.keeps(record, delay_seconds, now):
-        # In this order: after a crash between the two there is another attempt, and not an event that nobody retries.
-        effect.queue.dead_letter(record)
-        store.end(lease, State.EXHAUSTED, now, error=ended.error)
-        return Outcome.EXHAUSTED
+        return _exhausted(lease, record, effect, store, now, ended.error).outcome
     store.wait(lease, attempts, int((now + delay_seconds) * 1000), ended.error)
     effect.queue.hide(record, delay_seconds)
     return Outcome.WAITING
+
+
+def _insist(write: Callable[[], None], remaining_ms: Callable[[], int]) -> None:
+    """Writes that the effect has taken place, again and again while there is time: else it would take place again."""
+    pause_seconds = 0.2
+    while True:
+        try:
+            write()
+        except LeaseLost:
+            raise
+        except Exception:
+            if remaining_ms() < RESERVED_MS:
+                raise
+            time.sleep(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, 2)
+        else:
+            return
 
 
 def _delay_seconds(attempts: int, ended: _Failed, schedule: Schedule) -> float | None:

@@ -1,15 +1,14 @@
 """A batch of records, each on its own: one that fails is reported alone and comes back, the others are done."""
 
 import logging
-import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from common.envelope import MalformedEnvelope, read_envelope
-from processor.event import Outcome, Result
+from processor.event import Result
 from processor.fault import describe_fault
 from processor.process import Lane, process
-from processor.queue import LaneQueue, Record
+from processor.queue import Record
 from processor.settings import DeduplicateBy
 
 logger = logging.getLogger(__name__)
@@ -57,7 +56,7 @@ class _Batch:
 
     def _is_over(self, record: Record) -> bool:
         """Whether the record's message may be deleted."""
-        result = self._held(record) or self._attempt(record)
+        result = self._attempt(record)
         if result is None:
             self.faults += 1
             self.returned.append(record["messageId"])
@@ -67,21 +66,6 @@ class _Batch:
         if result.outcome.comes_back:
             self.returned.append(record["messageId"])
         return not result.outcome.comes_back
-
-    def _held(self, record: Record) -> Result | None:
-        """The outcome of a record that is not even looked at, since the lane's circuit is open."""
-        effect = self._lane.effect
-        if effect is None or (hold_seconds := effect.circuit.hold_seconds(self._remaining_ms() / 1000)) is None:
-            return None
-        hold_seconds += random.random() * min(hold_seconds, 5)  # noqa: S311 - not all of them in one moment
-        outcome = Outcome.DEFERRED
-        if effect.queue.keeps(record, hold_seconds, self._lane.clock()):
-            effect.queue.hide(record, hold_seconds)
-        else:
-            outcome = _dead_lettered(record, effect.queue)
-        result = Result(outcome, record["messageId"], _request_id(record), received_at_ms=0)
-        logger.info(outcome.value, extra=_fields(result) | {"source": self._lane.settings.source})
-        return result
 
     def _attempt(self, record: Record) -> Result | None:
         source = self._lane.settings.source
@@ -119,16 +103,6 @@ def reserved_ms(deduplicate_by: DeduplicateBy) -> int:
     An effect takes as long as the longest of this batch did, and a write that keeps its outcome.
     """
     return WRITE_MS * (4 if deduplicate_by == "both" else 2)
-
-
-def _dead_lettered(record: Record, queue: LaneQueue) -> Outcome:
-    try:
-        queue.dead_letter(record)
-    except Exception as error:  # noqa: BLE001 - it comes back with the visibility time-out, and is tried again
-        fields = {"message_id": record["messageId"]}
-        logger.error("not dead-lettered", extra=fields | describe_fault(error))  # noqa: TRY400
-        return Outcome.DEFERRED
-    return Outcome.EXHAUSTED
 
 
 def _fields(result: Result) -> dict[str, str | int]:

@@ -61,30 +61,34 @@ class Circuit:
         self._seen = CircuitState()
         self._read_at: float | None = None
         self._failures = 0
+        self._probe_at = 0.0
 
     @property
     def is_closed(self) -> bool:
         """As far as is known here."""
         return self._seen.state == "closed"
 
-    def hold_seconds(self, probe_seconds: float) -> float | None:
-        """None when an attempt may be made; else how long to wait before asking again.
-
-        Of an open circuit that is due one caller becomes the prober, and has `probe_seconds` before there is another.
-        """
+    def hold_seconds(self) -> float | None:
+        """How long no attempt may be made; None when one may, or when it is time to probe."""
         now = self._clock()
         self._look(now)
-        if self._seen.state == "closed":
-            return None
         if self._seen.state == "paused":
             return MAX_COOLDOWN_SECONDS
-        if now * 1000 < self._seen.until_ms:
+        if self._seen.state == "open" and now * 1000 < self._seen.until_ms:
             return self._seen.until_ms / 1000 - now
+        return None
+
+    def admits(self, probe_seconds: float) -> bool:
+        """Whether this very attempt may be made now. To be asked right before it, since of an open circuit that is due
+        one caller alone becomes the prober, and has `probe_seconds` before there is another.
+        """
+        if self.hold_seconds() is not None:
+            return False
+        if self.is_closed:
+            return True
+        self._probe_at = self._clock()
         wait_seconds = max(probe_seconds, self._seen.cooldown_seconds)
-        if self._change(_open(self._seen, now, wait_seconds, self._seen.cooldown_seconds)):
-            return None
-        self._read_at = None
-        return MAX_AGE_SECONDS
+        return self._change(_open(self._seen, self._probe_at, wait_seconds, self._seen.cooldown_seconds))
 
     def succeeded(self) -> None:
         """The backend did what it was asked."""
@@ -97,12 +101,19 @@ class Circuit:
         now = self._clock()
         self._failures += 1
         if self._seen.state == "open":
+            # From the probe's beginning: what was hidden until the next would else come back a moment too early.
             longer = min(2 * self._seen.cooldown_seconds, MAX_COOLDOWN_SECONDS)
-            self._change(_open(self._seen, now, longer, longer, error))
+            left = max(self._probe_at + longer - now, MAX_AGE_SECONDS)
+            self._change(_open(self._seen, now, left, longer, error))
         elif self._failures >= FAILURES_TO_OPEN and self._seen.state == "closed":
             opened = CircuitState("open", opened_at_ms=int(now * 1000))
             if self._change(_open(opened, now, FIRST_COOLDOWN_SECONDS, FIRST_COOLDOWN_SECONDS, error)):
                 logger.error("circuit opened", extra={"source": self._source, "error": error})
+
+    def unused(self) -> None:
+        """The attempt has said nothing of the backend: if it was a probe, another may be made at once."""
+        if self._seen.state == "open":
+            self._change(_open(self._seen, self._clock(), 0, self._seen.cooldown_seconds))
 
     def pause(self, reason: str) -> None:
         """The backend wants no more attempts: none is made until somebody closes the circuit."""

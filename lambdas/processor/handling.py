@@ -54,8 +54,11 @@ class HandlerEvent:
     transaction: Transaction | None = None
 
     def json(self) -> Any:
-        """The body as a JSON document. Raises ValueError where it is none; see `Reject`."""
-        return json.loads(self.body)
+        """The body as a JSON document. Raises ValueError where it is none, or nested too deeply; see `Reject`."""
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
     def remaining_seconds(self) -> float:
         """Until the function is stopped, less what is needed to keep the outcome. Past it, the attempt is cut off."""

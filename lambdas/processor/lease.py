@@ -8,7 +8,8 @@
                       │  │    ├── failed, none left ────▶ exhausted │    │
                       │  │    └── nothing more is heard ────────────┼────┘
                       │  └──────────── due ────────────────────────┘
-                      └── redriven from the dead-letter queue: exhausted, attempts begin anew
+                      └── redriven from the dead-letter queue: exhausted, attempts begin anew. A copy that was sent
+                          before, and still lay in the queue, is a duplicate
 
 Every arrow is one conditional write of the event's item, so that of two processors one makes it. `done` and `rejected`
 have no way out.
@@ -50,17 +51,22 @@ class Free:
     seen: Mapping[str, Any]
 
 
-SEEN = ("effect", "attempts", "lease_owner")
-"""Together they are never the same twice: each attempt has an owner of its own."""
+SEEN = ("effect", "attempts", "lease_owner", "next_attempt_at_ms")
+"""Together they are never the same twice: each attempt has an owner of its own, or a time at which it is due."""
 
 
-def allowed(item: Mapping[str, Any], now_ms: int) -> Finished | Busy | Free:
-    """What may be done about an event's effect, by its item as boto3's client gives it.
+def allowed(item: Mapping[str, Any], now_ms: int, sent_ms: int) -> Finished | Busy | Free:
+    """What may be done about an event's effect, by its item as boto3's client gives it, for a message of that time.
+
+    A redriven message is a new one, sent when it was redriven (Amazon SQS Developer Guide, "Configuring a dead-letter
+    queue redrive"): that is how it differs from a copy of one that was exhausted.
 
     An item without a state is of a time when its lane had no effect: it was stored, which was all there was to do.
     """
     state = item.get("effect", {}).get("S", State.DONE)
     if state in (State.DONE, State.REJECTED):
+        return Finished()
+    if state == State.EXHAUSTED and sent_ms <= int(item.get("effect_at_ms", {}).get("N", 0)):
         return Finished()
     due_ms = {
         State.RUNNING: int(item.get("lease_until_ms", {}).get("N", 0)),

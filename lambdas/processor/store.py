@@ -4,6 +4,7 @@ import hashlib
 import uuid
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,8 +51,8 @@ class Lease:
 class EventStore:
     """Writes events, conflicts and quarantined messages, each at most once, and when keys were last used.
 
-    Raises botocore's ClientError. The client repeats a call whose answer was lost, which is then refused for what it has
-    done itself: leases and circuits are therefore changed under a name of one's own, by which that is known.
+    Raises botocore's ClientError. The client repeats a call whose answer was lost, which is then refused for what it
+    has done itself: leases and circuits are therefore changed under a name of one's own, by which that is known.
     """
 
     client: "DynamoDBClient"
@@ -75,11 +76,11 @@ class EventStore:
         return self._once_per_body(event, now, put) if once_per_body else put()
 
     def begin(
-        self, event: Event, owner: str, until_ms: int, now: float, *, once_per_body: bool = False
+        self, event: Event, owner: str, until_ms: int, now: float, *, sent_ms: int, once_per_body: bool = False
     ) -> Lease | Busy | Outcome:
         """Stores the event as `put_event` does, and with it the right to attempt its effect until then.
 
-        Of several at once one gets the lease. The outcome is DUPLICATE or CONFLICT.
+        Of several at once one gets the lease. `sent_ms` is when the message was. The outcome is DUPLICATE or CONFLICT.
         """
 
         def begin() -> Lease | Busy | Outcome:
@@ -87,15 +88,15 @@ class EventStore:
             first = Lease({name: item[name] for name in ("pk", "sk")}, owner, until_ms, attempt=1)
             existing = self._put_new(item | _running(first), now)
             if existing is None or _owner(existing) == owner:
-                self._put_parts(item, parts)
+                self._put_parts_of(first, item, parts, now)
                 return first
             if existing["body_sha256"] != item["body_sha256"]:
                 return self._put_again(event, existing, now)
-            begun = self._begin_again(existing, first, int(now * 1000))
+            begun = self._begin_again(existing, first, int(now * 1000), sent_ms)
             if isinstance(begun, Finished):
                 return self._put_again(event, existing, now)
             if isinstance(begun, Lease) and "body_stored" not in existing:
-                self._put_parts(item, parts)
+                self._put_parts_of(begun, item, parts, now)
             return begun
 
         return self._once_per_body(event, now, begin) if once_per_body else begin()
@@ -105,10 +106,12 @@ class EventStore:
         ended = _texts(effect=state.value, effect_result=result, last_error=error)
         self._release(lease, ended | {"effect_at_ms": {"N": str(int(now * 1000))}})
 
-    def wait(self, lease: Lease, attempts: int, next_attempt_at_ms: int, error: str) -> None:
+    def wait(
+        self, lease: Lease, attempts: int, next_attempt_at_ms: int, error: str, *, body_stored: bool = True
+    ) -> None:
         """Keeps that so many attempts were made, and when the next is due. Raises LeaseLost."""
         numbers = {"attempts": {"N": str(attempts)}, "next_attempt_at_ms": {"N": str(next_attempt_at_ms)}}
-        self._release(lease, _texts(effect=State.WAITING.value, last_error=error) | numbers)
+        self._release(lease, _texts(effect=State.WAITING.value, last_error=error) | numbers, body_stored=body_stored)
 
     def put_key_use(self, source: str, key_id: str, used_at_ms: int) -> int:
         """Keeps that the key was used then, unless it was later, too. Returns the latest use that is kept.
@@ -200,8 +203,10 @@ class EventStore:
         item = key | texts | self._times(event.received_at_ms, now)
         self.client.put_item(TableName=self.table_name, Item=item)
 
-    def _begin_again(self, existing: Mapping[str, Any], first: Lease, now_ms: int) -> Lease | Busy | Finished:
-        chance = allowed(existing, now_ms)
+    def _begin_again(
+        self, existing: Mapping[str, Any], first: Lease, now_ms: int, sent_ms: int
+    ) -> Lease | Busy | Finished:
+        chance = allowed(existing, now_ms, sent_ms)
         if not isinstance(chance, Free):
             return chance
         lease = Lease(first.key, first.owner, first.until_ms, chance.attempt)
@@ -213,13 +218,13 @@ class EventStore:
         )
         if taken is None or _owner(taken) == lease.owner:
             return lease
-        theirs = allowed(taken, now_ms)
+        theirs = allowed(taken, now_ms, sent_ms)
         return Busy(now_ms) if isinstance(theirs, Free) else theirs
 
-    def _release(self, lease: Lease, attributes: Item) -> None:
+    def _release(self, lease: Lease, attributes: Item, *, body_stored: bool = True) -> None:
         gone = [name for name in ("lease_owner", "lease_until_ms", "next_attempt_at_ms") if name not in attributes]
         owner = {"S": lease.owner}
-        kept = attributes | {"body_stored": {"BOOL": True}, "ended_by": owner}
+        kept = attributes | {"ended_by": owner} | ({"body_stored": {"BOOL": True}} if body_stored else {})
         found = self._update(lease.key, kept, gone, "lease_owner = :owner", {":owner": owner}, {})
         if found is not None and found.get("ended_by") != owner:
             raise LeaseLost
@@ -275,6 +280,15 @@ class EventStore:
             existing: Mapping[str, Any] = error.response.get("Item", {})  # type: ignore[assignment]
             return existing
         return None
+
+    def _put_parts_of(self, lease: Lease, item: Item, parts: Sequence[bytes], now: float) -> None:
+        """Under a lease; where it fails the lease is given back, since nothing was attempted."""
+        try:
+            self._put_parts(item, parts)
+        except Exception:
+            with suppress(Exception):
+                self.wait(lease, lease.attempt - 1, int(now * 1000), "", body_stored=False)
+            raise
 
     def _put_parts(self, item: Item, parts: Sequence[bytes]) -> None:
         """Before what they belong to, or under its lease: their key says whose they are, and what is in them."""

@@ -96,11 +96,15 @@ resource "aws_iam_role_policy" "this" {
         Resource = ["${aws_cloudwatch_log_group.this.arn}:*"]
       }],
       [
-        for statement in var.statements : {
-          Effect   = "Allow"
-          Action   = statement.actions
-          Resource = statement.resources
-        }
+        for statement in var.statements : merge(
+          {
+            Effect   = "Allow"
+            Action   = statement.actions
+            Resource = statement.resources
+          },
+          # Amazon DynamoDB Developer Guide, "Using IAM policy conditions for fine-grained access control".
+          { for keys in [statement.leading_keys] : "Condition" => { "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = keys } } if length(keys) > 0 },
+        )
       ],
     )
   })

@@ -72,10 +72,11 @@ variable "environment" {
 }
 
 variable "statements" {
-  description = "What the function may do beyond its own logs and traces: allowed actions on exactly named resources."
+  description = "What the function may do beyond its own logs and traces: allowed actions on exactly named resources, and of a DynamoDB table on items alone whose partition key is one of leading_keys, in which * stands for anything."
   type = list(object({
-    actions   = list(string)
-    resources = list(string)
+    actions      = list(string)
+    resources    = list(string)
+    leading_keys = optional(list(string), [])
   }))
 }
 

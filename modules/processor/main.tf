@@ -22,6 +22,10 @@ locals {
 
   postgres_secret_names = var.postgres_secret[*].name
 
+  # As lambdas/processor/store.py writes them. One table for all lanes, and for each the items of its own source.
+  circuit_key = "circuit#${var.source_name}"
+  own_keys    = concat([local.circuit_key], [for kind in ["body", "event", "key", "quarantine"] : "${kind}#${var.source_name}#*"])
+
   # As lambdas/processor/batch.py and attempt.py have it: 4 s for each write that may have to fail in time.
   write_seconds    = 4
   reserved_seconds = (var.deduplicate_by == "both" ? 4 : 2) * local.write_seconds
@@ -71,8 +75,9 @@ module "function" {
         resources = [var.queue.arn]
       },
       {
-        actions   = ["dynamodb:PutItem"]
-        resources = [var.table.arn]
+        actions      = ["dynamodb:PutItem"]
+        resources    = [var.table.arn]
+        leading_keys = local.own_keys
       },
     ],
     [
@@ -84,8 +89,14 @@ module "function" {
     [
       for statement in [
         {
-          actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
-          resources = [var.table.arn]
+          actions      = ["dynamodb:GetItem"]
+          resources    = [var.table.arn]
+          leading_keys = [local.circuit_key]
+        },
+        {
+          actions      = ["dynamodb:UpdateItem"]
+          resources    = [var.table.arn]
+          leading_keys = ["event#${var.source_name}#*"]
         },
         {
           actions   = ["sqs:ChangeMessageVisibility"]

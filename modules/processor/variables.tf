@@ -72,6 +72,12 @@ variable "event_retention_days" {
     condition     = var.event_retention_days >= 1 && floor(var.event_retention_days) == var.event_retention_days
     error_message = "event_retention_days of ${var.source_name} is ${var.event_retention_days}: set a whole number of days, at least 1. An event must outlive its sender's retries, or a retry is a second event."
   }
+
+  # What the processor dead-letters is a new message: it may be redriven when the dead-letter queue's 14 days are nearly over.
+  validation {
+    condition     = local.has_effect ? var.event_retention_days >= var.queue_retention_days + 14 : true
+    error_message = "event_retention_days of ${var.source_name} is ${var.event_retention_days}, and its messages may come back for ${var.queue_retention_days + 14} days: set it to at least that, or a webhook that is redriven late has a second effect."
+  }
 }
 
 variable "deduplicate_by" {

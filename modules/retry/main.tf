@@ -26,10 +26,10 @@ locals {
 
   retention_days = var.retention_days != null ? var.retention_days : var.has_effect ? max(4, local.needed_days) : 4
 
-  # The processor counts attempts; SQS counts receives, also those at which a lane with an open circuit hides a message again,
-  # for at most 15 minutes. This is for messages at which the processor dies before it can count.
+  # The processor counts attempts; SQS counts receives, also those at which a lane with an open circuit hides a message again: every
+  # 15 minutes, or twice as often where a probe takes long. This is for messages at which the processor dies before it can count.
   max_receive_count = (
     var.max_receive_count != null ? var.max_receive_count :
-    var.has_effect ? min(1000, local.attempts + ceil(local.retention_days * local.day_seconds / 900)) : 5
+    var.has_effect ? min(1000, local.attempts + ceil(local.retention_days * local.day_seconds / 450)) : 5
   )
 }

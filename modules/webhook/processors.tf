@@ -25,7 +25,7 @@ module "processor" {
   retry_schedule       = module.retry[each.key].schedule
   vpc                  = each.value.vpc
   max_concurrency      = each.value.max_concurrency
-  batch_size           = each.value.batch_size != null ? each.value.batch_size : local.has_effect[each.key] ? 1 : 10
+  batch_size           = each.value.batch_size != null ? each.value.batch_size : local.has_effect[each.key] && !each.value.fifo ? 1 : 10
   batch_window_seconds = each.value.batch_window_seconds
   timeout_seconds      = each.value.timeout_seconds
   memory_mb            = each.value.memory_mb

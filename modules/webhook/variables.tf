@@ -30,7 +30,7 @@ variable "sources" {
     - rate_per_second, burst: throttle of the route; beyond it the sender gets 429
     - allowed_cidrs: addresses that may send; none listed = all may
     - max_concurrency: the most processors at once, 2 to 1,000
-    - batch_size, batch_window_seconds: records per call (10, and 1 with an effect, by default), and how long to gather them
+    - batch_size, batch_window_seconds: records per call (10 by default, and 1 with an effect unless fifo), and how long to gather them
     - timeout_seconds, memory_mb: of one call
     - max_receive_count: attempts before a webhook goes to the dead-letter queue, 5 by default. Not with an effect: see retry
     - retention_days, dead_letter_retention_days: how long the queues keep a webhook, 1 to 14; retention_days is 4 by default, and with an effect as long as its attempts may take

@@ -201,6 +201,9 @@ REFUSALS: dict[str, Refusal] = {
     "unknown_deduplication": processor('set it to "id".*"body" or "both"', deduplicate_by="time"),
     "event_retention_0": processor("set a whole number of days, at least 1", event_retention_days=0),
     # effects
+    "events_kept_shorter_than_an_effect_may_come_back": processor(
+        "redriven late has a second effect", http=HTTP, batch_size=1, event_retention_days=17
+    ),
     "handler_and_http": handler("keep one of handler, http and postgres.table", "orders.views:handle", http=HTTP),
     "handler_and_a_table": handler("may have postgres = {}", "orders.views:handle", postgres=POSTGRES),
     "http_and_a_table": processor("keep one of handler, http", http=HTTP, postgres=POSTGRES, batch_size=1),

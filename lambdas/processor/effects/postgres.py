@@ -34,9 +34,10 @@ DONE_BEFORE = "done before"
 _LOST = "postgres: connection lost"
 _TIMED_OUT = "postgres: timed out"
 
-_NEVER_TO_SUCCEED = ("22", "23502", "23505", "23514")
-"""Data that its column or its table will not have: data_exception, and violations of not-null, unique and check
-constraints. A violated foreign key (23503) is not among them: the row may be on its way."""
+_NEVER_TO_SUCCEED = ("22", "23502", "23505", "23514", "54")
+"""Data that its column or its table will not have: data_exception; a violated not-null, unique or check constraint;
+and what exceeds PostgreSQL's own limits (54), such as a key of kilobytes. A violated foreign key (23503) is not among
+them: the row may be on its way."""
 
 _MARK = f"""
 INSERT INTO {quoted(MARKER_TABLE)} (idempotency_key) VALUES (:idempotency_key)

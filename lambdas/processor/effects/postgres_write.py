@@ -22,11 +22,12 @@ _FIELDS: Mapping[str, Callable[[HandlerEvent], str | bytes]] = {
 }
 
 COLUMNS_OF_TABLE = """
-SELECT attname::text, format_type(atttypid, -1)
-FROM pg_attribute
+SELECT attname::text, format_type(CASE WHEN typbasetype = 0 THEN atttypid ELSE typbasetype END, -1)
+FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
 WHERE attrelid = to_regclass(:name) AND attnum > 0 AND NOT attisdropped
 """
-"""Types without their length: cast to a type with one, a text that is too long would be cut off instead of refused."""
+"""Of a domain the type below it, since the domain's own checks are made when the value is assigned. Without its length:
+cast to a type with one, a text that is too long would be cut off instead of refused."""
 
 
 @dataclass(frozen=True, slots=True)

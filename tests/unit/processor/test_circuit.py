@@ -29,7 +29,7 @@ def kept(bench: Bench) -> CircuitState:
 def opened(bench: Bench) -> Circuit:
     circuit = circuit_of(bench)
     for _ in range(FAILURES_TO_OPEN):
-        assert circuit.hold_seconds(PROBE_SECONDS) is None
+        assert circuit.admits(PROBE_SECONDS)
         circuit.failed("http 500")
     return circuit
 
@@ -48,8 +48,9 @@ def test_failures_in_a_row_open_it_for_all_environments(bench: Bench) -> None:
     circuit = opened(bench)
     assert not circuit.is_closed
     for view in (circuit, other):
-        held = view.hold_seconds(PROBE_SECONDS)
+        held = view.hold_seconds()
         assert held is not None
+        assert not view.admits(PROBE_SECONDS)
         assert 0 < held <= FIRST_COOLDOWN_SECONDS
     assert (kept(bench).state, kept(bench).error) == ("open", "http 500")
 
@@ -58,9 +59,10 @@ def test_when_it_is_due_one_prober_goes_and_the_others_wait(bench: Bench) -> Non
     opened(bench)
     bench.now += FIRST_COOLDOWN_SECONDS
     views = [circuit_of(bench) for _ in range(4)]
-    held = [view.hold_seconds(PROBE_SECONDS) for view in views]
-    assert held.count(None) == 1
-    assert views[held.index(None)].hold_seconds(PROBE_SECONDS) is not None  # one attempt, not one batch
+    assert [view.hold_seconds() for view in views] == [None] * 4
+    admitted = [view.admits(PROBE_SECONDS) for view in views]
+    assert admitted == [True, False, False, False]
+    assert views[0].hold_seconds() is not None  # one attempt, not one batch
 
 
 def test_two_that_reach_for_the_probe_at_once_are_not_both_let_through(
@@ -68,27 +70,30 @@ def test_two_that_reach_for_the_probe_at_once_are_not_both_let_through(
 ) -> None:
     opened(bench)
     bench.now += FIRST_COOLDOWN_SECONDS
-    put_item, held = bench.client.put_item, []
+    put_item, admitted = bench.client.put_item, []
 
     def overtaken(**call: Any) -> Any:
         monkeypatch.undo()
-        held.append(circuit_of(bench).hold_seconds(PROBE_SECONDS))
+        admitted.append(circuit_of(bench).admits(PROBE_SECONDS))
         return put_item(**call)
 
     monkeypatch.setattr(bench.client, "put_item", overtaken)
-    held.append(circuit_of(bench).hold_seconds(PROBE_SECONDS))
-    assert held == [None, MAX_AGE_SECONDS]
+    late = circuit_of(bench)
+    assert late.hold_seconds() is None
+    admitted.append(late.admits(PROBE_SECONDS))
+    assert admitted == [True, False]
 
 
 def test_a_probe_that_succeeds_closes_it_for_all(bench: Bench) -> None:
     other = opened(bench)
     bench.now += FIRST_COOLDOWN_SECONDS
     prober = circuit_of(bench)
-    assert prober.hold_seconds(PROBE_SECONDS) is None
+    assert prober.hold_seconds() is None
+    assert prober.admits(PROBE_SECONDS)
     prober.succeeded()
-    assert prober.hold_seconds(PROBE_SECONDS) is None
+    assert prober.admits(PROBE_SECONDS)
     bench.now += MAX_AGE_SECONDS
-    assert other.hold_seconds(PROBE_SECONDS) is None
+    assert other.hold_seconds() is None
     assert other.is_closed
 
 
@@ -97,7 +102,8 @@ def test_each_probe_that_fails_doubles_the_wait_up_to_a_quarter_of_an_hour(bench
     waits = []
     for _ in range(10):
         bench.now = kept(bench).until_ms / 1000
-        assert circuit.hold_seconds(PROBE_SECONDS) is None
+        assert circuit.hold_seconds() is None
+        assert circuit.admits(PROBE_SECONDS)
         circuit.failed("http 503")
         waits.append(kept(bench).until_ms / 1000 - bench.now)
     assert waits[:3] == [2 * FIRST_COOLDOWN_SECONDS, 4 * FIRST_COOLDOWN_SECONDS, 8 * FIRST_COOLDOWN_SECONDS]
@@ -117,15 +123,17 @@ def test_a_change_that_the_client_repeats_since_its_answer_was_lost_is_one_chang
     monkeypatch.setattr(bench.client, "put_item", twice)
     circuit = opened(bench)
     bench.now += FIRST_COOLDOWN_SECONDS
-    assert circuit.hold_seconds(PROBE_SECONDS) is None
+    assert circuit.admits(PROBE_SECONDS)
 
 
 def test_a_prober_that_was_killed_is_followed_by_another(bench: Bench) -> None:
     opened(bench)
     bench.now += FIRST_COOLDOWN_SECONDS
-    assert circuit_of(bench).hold_seconds(PROBE_SECONDS) is None
-    bench.now += FIRST_COOLDOWN_SECONDS
-    assert circuit_of(bench).hold_seconds(PROBE_SECONDS) is None
+    for _ in range(2):
+        prober = circuit_of(bench)
+        assert prober.hold_seconds() is None
+        assert prober.admits(PROBE_SECONDS)
+        bench.now += FIRST_COOLDOWN_SECONDS
 
 
 def test_a_paused_lane_stays_so_until_somebody_closes_the_circuit(bench: Bench) -> None:
@@ -133,10 +141,10 @@ def test_a_paused_lane_stays_so_until_somebody_closes_the_circuit(bench: Bench) 
     circuit.pause("http 410")
     bench.now += 10 * MAX_COOLDOWN_SECONDS
     for view in (circuit, circuit_of(bench)):
-        assert view.hold_seconds(PROBE_SECONDS) == MAX_COOLDOWN_SECONDS
+        assert view.hold_seconds() == MAX_COOLDOWN_SECONDS
     EventStore(bench.client, TABLE, 30).change_circuit("github", kept(bench), CircuitState())
     bench.now += MAX_AGE_SECONDS
-    assert circuit.hold_seconds(PROBE_SECONDS) is None
+    assert circuit.hold_seconds() is None
 
 
 def test_a_pause_takes_the_place_of_an_open_circuit(bench: Bench) -> None:
@@ -154,7 +162,7 @@ def test_a_table_that_fails_leaves_the_lane_at_work(
     circuit = circuit_of(bench)
     monkeypatch.setattr(bench.client, "get_item", fail)
     monkeypatch.setattr(bench.client, "put_item", fail)
-    assert circuit.hold_seconds(PROBE_SECONDS) is None
+    assert circuit.hold_seconds() is None
     for _ in range(FAILURES_TO_OPEN):
         circuit.failed("http 500")
     circuit.pause("http 410")
@@ -166,5 +174,5 @@ def test_the_state_is_asked_for_once_in_a_while_and_not_for_each_record(bench: B
     bench.client.meta.events.register("before-call.dynamodb.GetItem", lambda **_: reads.append(""))
     circuit = circuit_of(bench)
     for _ in range(100):
-        circuit.hold_seconds(PROBE_SECONDS)
+        circuit.hold_seconds()
     assert len(reads) == 1

@@ -135,8 +135,26 @@ def test_after_a_crash_before_they_were_written_the_next_attempt_writes_them(
         patch.setattr(bench.client, "put_item", fail_parts)
         with pytest.raises(ConnectionError):
             processed(record(noise(5_000)), bench.lane())
-    bench.now += 100
     assert processed(record(noise(5_000)), bench.lane()).outcome is Outcome.DONE
+    assert whole(bench) == noise(5_000)
+
+
+def test_what_could_not_be_written_uses_up_no_attempt(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.handle = lambda _: None
+    put_item = bench.client.put_item
+
+    def fail_parts(**call: Any) -> Any:
+        if call["Item"]["sk"]["S"].startswith("body#"):
+            raise ConnectionError
+        return put_item(**call)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.client, "put_item", fail_parts)
+        for _ in range(5):
+            with pytest.raises(ConnectionError):
+                processed(record(noise(5_000)), bench.lane())
+    assert processed(record(noise(5_000)), bench.lane()).outcome is Outcome.DONE
+    assert the(bench, "event")["attempts"] == {"N": "1"}
     assert whole(bench) == noise(5_000)
 
 

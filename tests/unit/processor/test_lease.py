@@ -27,25 +27,31 @@ def item(state: State | None, *, due_ms: int = NOW_MS, attempts: int = 3) -> dic
 
 @pytest.mark.parametrize("state", [None, State.DONE, State.REJECTED])
 def test_what_is_finished_allows_no_attempt_ever(state: State | None) -> None:
-    assert allowed(item(state), NOW_MS * 1000) == Finished()
+    assert allowed(item(state), NOW_MS * 1000, NOW_MS) == Finished()
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.WAITING])
 def test_nobody_may_begin_before_the_lease_ends_or_the_next_attempt_is_due(state: State) -> None:
-    assert allowed(item(state, due_ms=NOW_MS + 1), NOW_MS) == Busy(NOW_MS + 1)
+    assert allowed(item(state, due_ms=NOW_MS + 1), NOW_MS, NOW_MS) == Busy(NOW_MS + 1)
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.WAITING])
 def test_then_the_next_attempt_may_begin(state: State) -> None:
-    begun = allowed(item(state, attempts=3), NOW_MS)
+    begun = allowed(item(state, attempts=3), NOW_MS, NOW_MS)
     assert isinstance(begun, Free)
     assert begun.attempt == 4
 
 
 def test_a_redriven_event_begins_anew() -> None:
-    begun = allowed(item(State.EXHAUSTED, attempts=10), NOW_MS)
+    exhausted = item(State.EXHAUSTED, attempts=10) | {"effect_at_ms": {"N": str(NOW_MS)}}
+    begun = allowed(exhausted, NOW_MS + 2, NOW_MS + 1)
     assert isinstance(begun, Free)
     assert begun.attempt == 1
+
+
+def test_a_copy_that_was_sent_before_its_event_was_exhausted_does_not_begin_it_anew() -> None:
+    exhausted = item(State.EXHAUSTED, attempts=10) | {"effect_at_ms": {"N": str(NOW_MS)}}
+    assert allowed(exhausted, NOW_MS + 2, NOW_MS) == Finished()
 
 
 def store_of(bench: Bench) -> EventStore:
@@ -64,7 +70,8 @@ def begin(bench: Bench, owner: str = "a") -> Any:
     lane = bench.lane()
     object.__setattr__(lane, "store", Probe(bench.client, TABLE, 30))
     processed(record(), lane)
-    return store_of(bench).begin(seen[0], owner, int(bench.now * 1000) + 10_000, bench.now)
+    until_ms = int(bench.now * 1000) + 10_000
+    return store_of(bench).begin(seen[0], owner, until_ms, bench.now, sent_ms=int(bench.now * 1000))
 
 
 def test_of_two_that_begin_a_new_event_one_gets_the_lease(bench: Bench) -> None:
@@ -144,6 +151,7 @@ def test_waiting_ends_when_it_is_due_and_no_earlier(bench: Bench) -> None:
 
 def test_a_redriven_event_runs_again_from_its_first_attempt(bench: Bench) -> None:
     store_of(bench).end(begin(bench), State.EXHAUSTED, NOW, error="http 500")
+    bench.now += 1
     begun = begin(bench, "b")
     assert (begun.attempt, bench.event()["effect"], bench.event()["last_error"]) == (1, "running", "http 500")
     assert "effect_at_ms" not in bench.event()

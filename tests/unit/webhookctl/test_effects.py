@@ -49,7 +49,7 @@ class Orders:
         )
 
     def begin(self, event: Event) -> Lease:
-        lease = self.store.begin(event, "me", int((NOW + LATER) * 1000), NOW)
+        lease = self.store.begin(event, "me", int((NOW + LATER) * 1000), NOW, sent_ms=int(NOW * 1000))
         assert isinstance(lease, Lease)
         return lease
 

@@ -86,7 +86,10 @@ def _expected(exchange: Exchange, api: Api, signed: list[str]) -> str:
     request = AWSRequest(exchange.method, f"{url}?{exchange.query}" if exchange.query else url, values, exchange.body)
     request.context["timestamp"] = values["x-amz-date"]
     signer = SigV4Auth(Credentials(ACCESS_KEY, SECRET_KEY), SERVICE, api.region)
-    return str(signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request))
+    try:
+        return str(signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request))
+    except ValueError:  # a Host that is none
+        raise _invalid(_MISMATCH) from None
 
 
 def _invalid(message: str) -> Refused:
