@@ -95,7 +95,7 @@ def _step(now: Progress, name: str) -> str:
         case "init":
             return f"Preparing Terraform for {name}"
         case "apply" if now.total:
-            return f"Applying {name}, a minute or so"
+            return f"Applying {name}, two to four minutes"
         case "apply":
             return f"Planning {name}"
         case _:

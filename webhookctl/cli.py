@@ -488,7 +488,7 @@ def up(
 ) -> None:
     """Run an environment on this machine until Ctrl-C: no AWS account, no Docker.
 
-    Terraform applies a copy of the environment, unmodified, to a stand-in for AWS, which takes a minute, and again only
+    Terraform applies a copy of the environment, unmodified, to a stand-in for AWS, which takes minutes, and again only
     after a change. The Lambda packages then run as they are, behind an API Gateway, queues and a table of this machine
     alone. Secrets are made up. Nothing is kept from one start to the next.
 

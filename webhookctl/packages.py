@@ -13,6 +13,8 @@ SCRIPT = Path("scripts", "build.sh")
 def ensure_packages(root: Path) -> Path:
     """The folder of the repository's packages, none of them older than what it is made of."""
     build_dir = root / "build"
+    for package in _stale_variants(root, build_dir):
+        write_error(f"build/{package.name} is older than the processor's sources: build it again ({SCRIPT} --help).")
     if _are_current(root, build_dir):
         return build_dir
     write_error(f"Building the Lambda packages ({SCRIPT})")
@@ -31,6 +33,12 @@ def _are_current(root: Path, build_dir: Path) -> bool:
         return False
     oldest = min((package.stat().st_mtime for package in packages), default=0.0)
     return all(source.stat().st_mtime <= oldest for source in _sources(root))
+
+
+def _stale_variants(root: Path, build_dir: Path) -> list[Path]:
+    """Packages of the processor with something in it that only their builder knows where to find."""
+    newest = max((source.stat().st_mtime for source in _sources(root)), default=0.0)
+    return sorted(package for package in build_dir.glob("processor-*.zip") if package.stat().st_mtime < newest)
 
 
 def _sources(root: Path) -> Iterator[Path]:

@@ -277,6 +277,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if account.is_kept else FAILED
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of times")
+    return int(text)
+
+
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="run.py",
@@ -286,7 +292,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--apply", action="store_true", help="apply main.tf anew, even if nothing has changed")
     parser.add_argument(
         "--kill",
-        type=int,
+        type=_count,
         default=0,
         metavar="N",
         help="kill a processor N times at its work; what it had comes back after minutes",

@@ -4,10 +4,11 @@ import logging
 import os
 import time
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from common.keyring import KeyRing
 from common.secret import live_versions
@@ -15,6 +16,7 @@ from processor.attempt import Effect
 from processor.batch import process_batch
 from processor.circuit import Circuit
 from processor.effects import load_effect
+from processor.handling import AttemptFailed
 from processor.key_usage import KeyUsage
 from processor.process import Lane
 from processor.queue import LaneQueue
@@ -22,6 +24,9 @@ from processor.report import metric_lines
 from processor.settings import Settings, read_settings
 from processor.store import INLINE_BYTES, INLINE_BYTES_WITH_EFFECT, EventStore
 from processor.tracing import trace_aws_calls
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 # A call may take 1 + 1 s to fail, and is tried twice at once: a message that still fails comes back by itself.
 _AWS = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
@@ -78,7 +83,7 @@ def _keyring(session: boto3.Session, settings: Settings) -> KeyRing:
 def _effect(session: boto3.Session, settings: Settings, store: EventStore) -> Effect | None:
     if settings.effect is None or settings.retry is None:
         return None
-    read_secret = partial(live_versions, session.client("secretsmanager", config=_AWS))
+    read_secret = partial(_secret_texts, session.client("secretsmanager", config=_AWS))
     queue = LaneQueue(
         session.client("sqs", config=_AWS),
         settings.queue_url,
@@ -86,6 +91,14 @@ def _effect(session: boto3.Session, settings: Settings, store: EventStore) -> Ef
         settings.queue_retention_seconds,
     )
     return Effect(load_effect(settings.effect, read_secret), settings.retry, Circuit(store, settings.source), queue)
+
+
+def _secret_texts(client: "SecretsManagerClient", name: str) -> list[str]:
+    """The texts of an effect's secret. Raises AttemptFailed: whoever looks at the event must see what is missing."""
+    try:
+        return live_versions(client, name)
+    except ClientError as error:
+        raise AttemptFailed(f"the secret {name} can't be read: {error.response['Error']['Code']}") from None
 
 
 settings = read_settings(os.environ)

@@ -107,6 +107,8 @@ def apply(
     """
     environment_dir, cache_dir = environment_dir.resolve(), cache_dir.resolve()
     root = environment_dir.parent.parent
+    if not (root / "modules").is_dir():
+        raise TerraformError(f"{environment_dir} is not two folders below a checkout's modules/: move it into envs/.")
     _check_packages(root)
     cache_dir.mkdir(parents=True, exist_ok=True)
     report = on_progress or (lambda _progress: None)
