@@ -19,13 +19,12 @@ from webhookctl.local.state import State
 
 async def test_each_event_has_one_effect_while_processors_are_killed(state: State, tmp_path: Path) -> None:
     seen = await run(state, shared(240), 20, kill=True, cache_dir=tmp_path)
-    assert seen.kills > 0
+    assert seen.kills > 5
     assert seen.distinct_effects == seen.sent
     assert seen.states == {lane: {"done": count} for lane, count in seen.sent.items()}
     assert seen.ledger_rows == seen.sent[THIRD]  # the marker and the row are one transaction: none twice
     assert seen.dead_lettered == 0
-    assert 0 < seen.peak_connections <= CONCURRENCY[THIRD]
-    assert seen.refused_connections == 0
+    assert (seen.peak_connections, seen.refused_connections) == (CONCURRENCY[THIRD], 0)
     assert all(seen.peak_invocations[lane] <= CONCURRENCY[lane] for lane in (SLOW, FAILING, THIRD))
 
 

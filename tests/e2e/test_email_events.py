@@ -74,5 +74,5 @@ async def test_the_counts_are_exact_when_processors_are_killed_in_between(impati
     account = await run.rehearse(
         impatient, build_dir=PROJECT / "build", cache_dir=tmp_path, progress=Silent(), kills=KILLS
     )
-    assert 0 < account.killed <= KILLS  # fewer where the work was done before the next was due
+    assert account.killed == KILLS
     assert_exact(as_expected([dataclasses.asdict(line) for line in account.lines]))
