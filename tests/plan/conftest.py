@@ -1,4 +1,4 @@
-"""One copy of the Terraform code for the whole run, and each root planned once."""
+"""One copy of the Terraform code for all tests of plans, and each root planned once."""
 
 import json
 import tempfile
@@ -13,31 +13,32 @@ from tests.plan.plan import Plan
 from tests.plan.workspace import PROJECT, Workspace
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    # tftest writes plans to the temporary folder and leaves them there.
+    # tftest writes plans to the temporary folder and leaves them there. Not for the session: what the tests of other
+    # packages put there, another user must reach.
     previous, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("plans"))
     yield Workspace(tmp_path_factory.mktemp("terraform"))
     tempfile.tempdir = previous
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dev(workspace: Workspace) -> Plan:
     return workspace.plan("dev")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def prod(workspace: Workspace) -> Plan:
     return workspace.plan("prod")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def senders(workspace: Workspace) -> Plan:
     """An environment as dev is, with a sender of each kind that needs more than a route of its own."""
     return _environment(workspace, "senders", SENDERS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def switched(workspace: Workspace) -> Plan:
     """The same, with the handshake of one sender off and of another on."""
     changed = {"zoom": {**SENDERS["zoom"], "handshake": False}, "slack": {**SENDERS["slack"], "handshake": True}}

@@ -14,6 +14,7 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -135,7 +136,7 @@ class PostgresServer:
 
     def _start_guard(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
         self.port = _free_port()
-        folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        folder = _temporary_folder()
         (folder / "password").write_text(self._password)
         settings = {**self._settings, "port": self.port}
         return subprocess.Popen(
@@ -183,6 +184,13 @@ _SETTINGS: dict[str, str | int] = {
     "log_connections": "on",
     "log_disconnections": "on",
 }
+
+
+def _temporary_folder() -> Path:
+    """One that the server's user can reach: a root's folder for temporary files may be closed to everybody else."""
+    usual = Path(tempfile.gettempdir())
+    closed = os.geteuid() == 0 and not all(part.stat().st_mode & stat.S_IXOTH for part in (usual, *usual.parents))
+    return Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp" if closed else None))
 
 
 def _free_port() -> int:

@@ -114,6 +114,13 @@ def test_nothing_is_left_of_it(folder: Path) -> None:
     assert not is_listening(server.port)
 
 
+def test_it_starts_where_the_folder_for_temporary_files_is_closed_to_its_user(folder: Path) -> None:
+    folder.chmod(0o700)
+
+    with PostgresServer() as server, closing(login(server)) as connection:
+        assert connection.run("SELECT 1") == [[1]]
+
+
 def test_a_setting_that_is_none_is_reported_with_the_servers_words(folder: Path) -> None:
     with (
         pytest.raises(RuntimeError, match='unrecognized configuration parameter "no_setting"'),
