@@ -476,6 +476,137 @@ def resume(
         show_resumed(resumed, found, time.time())
 
 
+@app.command(short_help="What would a load do? On paper.")
+def simulate(
+    rate: Annotated[
+        float | None, typer.Option(metavar="R", help="Requests a second, for --seconds; or of a --burst.")
+    ] = None,
+    burst: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="So many requests within --seconds (1), or at a --rate.")
+    ] = None,
+    arrivals: Annotated[
+        str | None,
+        typer.Option(metavar="FILE.csv|-", help="Lines of second,requests: so many in the second that begins then."),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(metavar="S", help="How long. Default: 60 of a rate, 1 of a burst.", show_default=False),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Take the limits of this source, as they were applied.")
+    ] = None,
+    env: EnvOption = "local",
+    profile: ProfileOption = None,
+    max_concurrency: Annotated[
+        int | None, typer.Option(min=2, max=1000, metavar="N", help="Most processors at once. Default: 2.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, max=10_000, metavar="N", help="Most events in a batch. Default: 10.")
+    ] = None,
+    window_seconds: Annotated[
+        float | None, typer.Option(min=0, max=300, metavar="S", help="How long a batch is gathered. Default: 0.")
+    ] = None,
+    timeout_seconds: Annotated[
+        float | None, typer.Option(min=1, max=900, metavar="S", help="Longest run of a batch. Default: 30.")
+    ] = None,
+    max_receive_count: Annotated[
+        int | None, typer.Option(min=1, max=1000, metavar="N", help="Attempts of a lane that only stores. Default: 5.")
+    ] = None,
+    route_rate: Annotated[
+        float | None, typer.Option(min=0, metavar="R", help="The route's rate_per_second. Default: 100.")
+    ] = None,
+    route_burst: Annotated[
+        float | None, typer.Option(min=1, metavar="N", help="The route's burst. Default: 200.")
+    ] = None,
+    handler_ms: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="MS", help="What each event takes, in turn; the median. Default: 1.", show_default=False
+        ),
+    ] = None,
+    handler_p99_ms: Annotated[
+        float | None, typer.Option(min=0, metavar="MS", help="What one in a hundred takes: then it is lognormal.")
+    ] = None,
+    call_ms: Annotated[float, typer.Option(min=0, metavar="MS", help="What each batch takes besides.")] = 15,
+    cold_start_ms: Annotated[float, typer.Option(min=0, metavar="MS", help="A processor's start.")] = 800,
+    failures: Annotated[
+        float, typer.Option(min=0, max=1, metavar="P", help="Share of attempts that fail, by chance.")
+    ] = 0,
+    authorizer_ms: Annotated[float, typer.Option(min=0, metavar="MS", help="What each authorizer takes.")] = 8,
+    authorizer_cold_start_ms: Annotated[float, typer.Option(min=0, metavar="MS", help="An authorizer's start.")] = 250,
+    warm_authorizers: Annotated[int, typer.Option(min=0, metavar="N", help="So many are there from the start.")] = 0,
+    account_rate: Annotated[
+        float,
+        typer.Option(min=1, metavar="R", help="API Gateway's requests a second in the account; its burst is half."),
+    ] = 10_000,
+    account_concurrency: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Lambda's concurrent executions in the account.")
+    ] = 1_000,
+    sender_retries: Annotated[
+        str | None, typer.Option(metavar="S,S,...", help="Delays after which what was refused is sent again.")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same result.")] = 0,
+    plot: Annotated[str | None, typer.Option(metavar="FILE.svg", help="Draw it, too: .svg, .png or .pdf.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What a load would do to a lane on AWS, event by event, by a model: nothing is sent, and AWS is not asked.
+
+    Shows the backlog, how long events take from API Gateway's receipt until they are done, when the queue is empty,
+    what is in flight and at work at once against the limits, and what a million cost; and which limit is met first,
+    when, and what to change. docs/scale.md says what is modelled, from which documents, and what is assumed.
+
+    \b
+    Examples:
+      webhookctl simulate --rate 500 --seconds 120 --route-rate 1000 --max-concurrency 20
+      webhookctl simulate --burst 20000 --seconds 10 --source relay --handler-ms 120
+      webhookctl simulate --arrivals pattern.csv --env prod --source shop --plot shop.svg
+      webhookctl simulate --rate 400 --route-rate 500 --json | jq '.limits_met[0]'
+    """
+    from webhookctl.applied_lane import read_lane
+    from webhookctl.load import Load, read_load
+    from webhookctl.scenario import Given, scenario_of
+    from webhookctl.simulate_view import show_simulated, shown_progress, write_simulated
+    from webhookctl.simulated import run_scenario
+    from webhookctl.simulation.arrivals import total
+
+    pattern = read_load(Load(arrivals=arrivals, burst=burst, rate_per_second=rate, seconds=seconds))
+    given = Given(
+        route_rate=route_rate,
+        route_burst=route_burst,
+        max_concurrency=max_concurrency,
+        batch_size=batch_size,
+        window_seconds=window_seconds,
+        timeout_seconds=timeout_seconds,
+        max_receive_count=max_receive_count,
+        handler_ms=handler_ms,
+        handler_p99_ms=handler_p99_ms,
+        call_ms=call_ms,
+        cold_start_ms=cold_start_ms,
+        failures=failures,
+        authorizer_ms=authorizer_ms,
+        authorizer_cold_start_ms=authorizer_cold_start_ms,
+        warm_authorizers=warm_authorizers,
+        account_rate=account_rate,
+        account_concurrency=account_concurrency,
+        sender_retries=sender_retries,
+    )
+    scenario = scenario_of(pattern, given, read_lane(source, env, profile) if source else None)
+    if plot is not None:
+        from webhookctl.simulate_plot import check_plot
+
+        check_plot(plot)
+    with shown_progress(total(pattern)) as on_progress:
+        simulated = run_scenario(scenario, seed, on_progress)
+    if plot is not None:
+        from webhookctl.simulate_plot import write_plot
+
+        write_plot(simulated, plot)
+    if as_json:
+        write_simulated(simulated)
+    else:
+        show_simulated(simulated)
+
+
 @local.command(short_help="Start it, and show what passes through.")
 def up(
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port of the endpoint; 0 is any.")] = 8080,

@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,11 +139,12 @@ def _running_environment() -> Environment:
 
 
 def _applied_environment(argument: str, *, region: str | None, profile: str | None) -> Environment:
-    directory = _directory(argument)
+    directory = find_directory(argument)
     return from_outputs(_terraform_outputs(directory, profile), argument, region=region, profile=profile)
 
 
-def _directory(argument: str) -> Path:
+def find_directory(argument: str) -> Path:
+    """The directory of an environment: itself, or the name of one under envs/. Raises WrongUsage."""
     candidates = [Path(argument), Path("envs") / argument, _PROJECT / "envs" / argument]
     for directory in candidates:
         if directory.is_dir():
@@ -154,23 +155,29 @@ def _directory(argument: str) -> Path:
 
 
 def _terraform_outputs(directory: Path, profile: str | None) -> Mapping[str, Any]:
-    command = ["terraform", f"-chdir={directory}", "output", "-json", "-no-color"]
+    text = ask_terraform(directory, ("output", "-json", "-no-color"), "the outputs", profile)
+    outputs: dict[str, dict[str, Any]] = json.loads(text)
+    if not outputs:
+        raise Failure(f"{directory} has no outputs, so it was not applied yet: terraform -chdir={directory} apply")
+    return {name: output["value"] for name, output in outputs.items()}
+
+
+def ask_terraform(directory: Path, arguments: Sequence[str], what: str, profile: str | None) -> str:
+    """What Terraform prints of an environment. `what` that is, for the Failure when it can't."""
+    command = ["terraform", f"-chdir={directory}", *arguments]
     variables = os.environ | ({"AWS_PROFILE": profile} if profile else {})  # the state is in S3
     try:
         done = subprocess.run(
             command, env=variables, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
         )
     except FileNotFoundError:
-        raise Failure("terraform is not on the PATH; it is needed to read the outputs of an environment.") from None
+        raise Failure(f"terraform is not on the PATH; it is needed to read {what} of an environment.") from None
     if done.returncode != 0:
         raise Failure(
-            f"terraform can't read the outputs of {directory}: {_first_error(done.stderr)} "
+            f"terraform can't read {what} of {directory}: {_first_error(done.stderr)} "
             f"Is it initialised? terraform -chdir={directory} init"
         )
-    outputs: dict[str, dict[str, Any]] = json.loads(done.stdout)
-    if not outputs:
-        raise Failure(f"{directory} has no outputs, so it was not applied yet: terraform -chdir={directory} apply")
-    return {name: output["value"] for name, output in outputs.items()}
+    return done.stdout
 
 
 def _first_error(text: str) -> str:

@@ -122,7 +122,9 @@ def prices() -> str:
         [price.unit, _steps(price), _per(price.per), f"[{price.status}]({price.source})"] for price in PRICES.values()
     ]
     statuses = "; ".join(f"*{status}*: {means}" for status, means in read_file()["statuses"].items())
-    looked_up = f"Looked up on {read_file()['looked_up']} on public pages, not all of them as they are today. {statuses}.\n\n"
+    looked_up = (
+        f"Looked up on {read_file()['looked_up']} on public pages, not all of them as they are today. {statuses}.\n\n"
+    )
     return looked_up + _table(["what", "list price", "for", "status"], rows)
 
 

@@ -56,10 +56,11 @@ def read_state(path: Path) -> State:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise StateError(path, f"it is not JSON ({error})") from error
-    return _parse(document, path)
+    return parse_state(document, path)
 
 
-def _parse(document: Any, path: Path) -> State:
+def parse_state(document: Any, path: Path) -> State:
+    """The same of a document that is read already; `path` is what it is called. Raises StateError."""
     if not isinstance(document, dict) or not str(document.get("format_version", "")).startswith(SUPPORTED_FORMAT):
         raise StateError(path, "`terraform show -json` writes an object with a format_version of 1.x")
     if "planned_values" in document:
