@@ -32,6 +32,9 @@ CLOCK_SKEW_MS = 2_000
 NOT_ADMITTED_SECONDS = 10
 """Until a message is looked at again for which it was time to probe, when another became the prober."""
 
+# The system's: environments that are restored from one snapshot have one state of Python's own.
+_chance = random.SystemRandom()
+
 MAX_TEXT = 255
 MAX_DELAY_SECONDS = 43_200
 
@@ -118,7 +121,7 @@ def attempt(
 
 
 def _deferred(record: Record, effect: Effect, seconds: float) -> Attempted:
-    effect.queue.hide(record, seconds + random.uniform(1, 5))  # noqa: S311 - not all of them in one moment
+    effect.queue.hide(record, seconds + _chance.uniform(1, 5))  # not all of them in one moment
     return Attempted(Outcome.DEFERRED)
 
 
@@ -205,7 +208,7 @@ def _delay_seconds(attempts: int, ended: _Failed, schedule: Schedule) -> float |
         return None
     if ended.wait_seconds is not None:
         return ended.wait_seconds
-    return max(schedule.delay_seconds(attempts, random.random()) or 0, ended.at_least_seconds)  # noqa: S311
+    return max(schedule.delay_seconds(attempts, _chance.random()) or 0, ended.at_least_seconds)
 
 
 def _handler_event(event: Event, number: int, remaining_ms: Callable[[], int]) -> HandlerEvent:

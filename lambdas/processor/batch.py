@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from common.envelope import MalformedEnvelope, read_envelope
+from processor.batch_insert import Fate, OutOfTime, insert_batch, is_inserted
 from processor.event import Result
 from processor.fault import describe_fault
 from processor.process import Lane, process
@@ -43,40 +44,51 @@ class _Batch:
     def run(self, records: Sequence[Record]) -> None:
         for position, record in enumerate(records):
             if position and self._remaining_ms() < self._reserved_ms():
-                left = records[position:]
-                logger.warning("out of time", extra={"source": self._lane.settings.source, "left": len(left)})
-                for unbegun in left:
-                    self._give_back(unbegun)
+                self._leave(records[position:])
                 return
             group = record["attributes"].get("MessageGroupId", "")
             if group in self._blocked:
                 self._give_back(record)
-            elif not self._is_over(record) and group:
+            elif not self._keep(record, self._attempt(record)) and group:
                 self._blocked.add(group)  # a later one must not overtake it
 
-    def _is_over(self, record: Record) -> bool:
-        """Whether the record's message may be deleted."""
-        result = self._attempt(record)
-        if result is None:
+    def insert(self, records: Sequence[Record]) -> None:
+        left = []
+        fates = insert_batch(records, self._lane, self._remaining_ms, self._reserved_ms())
+        for record, fate in zip(records, fates, strict=True):
+            if isinstance(fate, OutOfTime):
+                left.append(record)
+            else:
+                self._keep(record, fate)
+        if left:
+            self._leave(left)
+
+    def _attempt(self, record: Record) -> Fate:
+        try:
+            return process(record, self._lane, self._remaining_ms)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message must come back and its neighbours go on
+            return error
+
+    def _keep(self, record: Record, fate: Fate) -> bool:
+        """Takes note of what became of a record. Whether its message may be deleted."""
+        source = self._lane.settings.source
+        if isinstance(fate, Exception):
+            fields = {"source": source, "message_id": record["messageId"], "webhook_request_id": _request_id(record)}
+            logger.error("failed", extra=fields | describe_fault(fate))
             self.faults += 1
             self.returned.append(record["messageId"])
             return False
-        self.results.append(result)
-        self._longest_attempt_ms = max(self._longest_attempt_ms, result.attempt_ms)
-        if result.outcome.comes_back:
+        logger.info(fate.outcome.value, extra=_fields(fate) | {"source": source})
+        self.results.append(fate)
+        self._longest_attempt_ms = max(self._longest_attempt_ms, fate.attempt_ms)
+        if fate.outcome.comes_back:
             self.returned.append(record["messageId"])
-        return not result.outcome.comes_back
+        return not fate.outcome.comes_back
 
-    def _attempt(self, record: Record) -> Result | None:
-        source = self._lane.settings.source
-        try:
-            result = process(record, self._lane, self._remaining_ms)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the message must come back and its neighbours go on
-            fields = {"source": source, "message_id": record["messageId"], "webhook_request_id": _request_id(record)}
-            logger.error("failed", extra=fields | describe_fault(error))  # noqa: TRY400
-            return None
-        logger.info(result.outcome.value, extra=_fields(result) | {"source": source})
-        return result
+    def _leave(self, records: Sequence[Record]) -> None:
+        logger.warning("out of time", extra={"source": self._lane.settings.source, "left": len(records)})
+        for record in records:
+            self._give_back(record)
 
     def _give_back(self, record: Record) -> None:
         """Unbegun, so that it may be received again at once."""
@@ -92,7 +104,10 @@ class _Batch:
 def process_batch(records: Sequence[Record], lane: Lane, remaining_ms: Callable[[], int]) -> BatchResult:
     """Never raises for a record: what fails is logged and returned. The first is begun however little time is left."""
     batch = _Batch(lane, remaining_ms)
-    batch.run(records)
+    if is_inserted(records, lane):
+        batch.insert(records)
+    else:
+        batch.run(records)
     return BatchResult(batch.results, batch.returned, batch.faults)
 
 
@@ -100,7 +115,8 @@ def reserved_ms(deduplicate_by: DeduplicateBy) -> int:
     """A record is not begun with less than this left: a time-out would make the whole batch come back.
 
     It takes two writes at most, the event's and a conflict's; a body's marker is one before them, and one to give back.
-    An effect takes as long as the longest of this batch did, and a write that keeps its outcome.
+    Of many inserted at once it is the insert and the read after it. An effect takes as long as the longest of this
+    batch did, and a write that keeps its outcome.
     """
     return WRITE_MS * (4 if deduplicate_by == "both" else 2)
 

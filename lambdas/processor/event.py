@@ -22,7 +22,8 @@ class Outcome(StrEnum):
     WAITING = "waiting"
     """The attempt failed, and is made again later."""
     DEFERRED = "deferred"
-    """No attempt was made, since one is running, the next is not due, or the circuit is open."""
+    """No attempt was made, since one is running, the next is not due, or the circuit is open; or it is decided the next
+    time whether its body is another event's."""
 
     @property
     def comes_back(self) -> bool:

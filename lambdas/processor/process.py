@@ -33,18 +33,46 @@ class Lane:
 
 def process(record: Mapping[str, Any], lane: Lane, remaining_ms: Callable[[], int]) -> Result:
     """The outcome of one SQS record. Raises for faults of ours, upon which the message must be tried again."""
+    return finish(read(record, lane), record, lane, remaining_ms)
+
+
+def read(record: Mapping[str, Any], lane: Lane) -> Event | Quarantined:
+    """What the record holds. Writes nothing; raises for faults of ours, such as keys that can't be read."""
     try:
         envelope = read_envelope(record["body"])
         if envelope.source != lane.settings.source:
             raise MalformedEnvelope("of another lane")
     except MalformedEnvelope:
-        return _quarantine(_unreadable(record, lane.settings.source), lane)
+        return _unreadable(record, lane.settings.source)
     headers = gather(envelope.headers.items())
     try:
-        event = _verified(envelope, headers, record["messageId"], lane)
+        return _verified(envelope, headers, record["messageId"], lane)
     except NotGenuine as refusal:
-        return _quarantine(_refused(envelope, headers, record["messageId"], refusal.reason), lane)
-    return _event_result(event, _acted_upon(event, record, lane, remaining_ms))
+        return _refused(envelope, headers, record["messageId"], refusal.reason)
+
+
+def finish(
+    message: Event | Quarantined, record: Mapping[str, Any], lane: Lane, remaining_ms: Callable[[], int]
+) -> Result:
+    """Writes what was read, acts upon it where the lane does, and says what became of it. Raises as `process` does."""
+    if isinstance(message, Quarantined):
+        return _quarantine(message, lane)
+    return event_result(message, _acted_upon(message, record, lane, remaining_ms))
+
+
+def event_result(event: Event, attempted: Attempted) -> Result:
+    """The result of an event of which this became."""
+    return Result(
+        attempted.outcome,
+        event.message_id,
+        event.request_id,
+        event.received_at_ms,
+        event_id=event.id,
+        key_id=event.key_id,
+        attempt=attempted.number,
+        attempt_ms=attempted.duration_ms,
+        error=attempted.error,
+    )
 
 
 def _acted_upon(event: Event, record: Mapping[str, Any], lane: Lane, remaining_ms: Callable[[], int]) -> Attempted:
@@ -146,17 +174,3 @@ def _unreadable(record: Mapping[str, Any], source: str) -> Quarantined:
 
 def _header(headers: Headers, name: str) -> str:
     return headers.get(name.lower(), ("",))[0]
-
-
-def _event_result(event: Event, attempted: Attempted) -> Result:
-    return Result(
-        attempted.outcome,
-        event.message_id,
-        event.request_id,
-        event.received_at_ms,
-        event_id=event.id,
-        key_id=event.key_id,
-        attempt=attempted.number,
-        attempt_ms=attempted.duration_ms,
-        error=attempted.error,
-    )

@@ -21,6 +21,10 @@ LANE_SHARDS = 4
 WRITE_UNIT_BYTES = 1024
 SECONDS_PER_DAY = 86_400
 
+LONGEST_RUN_SECONDS = 1_000
+"""Within which a processor that is under way has ended: 900 s (AWS Lambda Developer Guide, "Lambda quotas"), and what
+two clocks differ by."""
+
 PART_BYTES = 390_000
 """Of a body that is split: an item holds 400 KB, its names and keys included (DynamoDB Developer Guide, "Quotas")."""
 
@@ -64,23 +68,37 @@ class EventStore:
     def put_event(self, event: Event, now: float, *, once_per_body: bool = False) -> Outcome:
         """Stores the event unless its id is there already: with the same body it is a duplicate, else a conflict.
 
-        With `once_per_body` an event whose body first came under another id is a duplicate as well.
+        With `once_per_body` an event whose body first came under another id is a duplicate as well; or it is DEFERRED,
+        where that is decided the next time.
         """
 
         def put() -> Outcome:
             item, parts = self._event_item(event, Outcome.STORED, now)
             self._put_parts(item, parts)
             existing = self._put_new(item, now)
-            return Outcome.STORED if existing is None else self._put_again(event, existing, now)
+            return Outcome.STORED if existing is None else self.put_again(event, existing, now)
 
         return self._once_per_body(event, now, put) if once_per_body else put()
+
+    def event_item(self, event: Event, now: float) -> Item | None:
+        """The item that `put_event` writes for a new event; None where its body takes more than one."""
+        item, parts = self._event_item(event, Outcome.STORED, now)
+        return None if parts else item
+
+    def put_again(self, event: Event, existing: Mapping[str, Any], now: float) -> Outcome:
+        """What comes under an id that is taken: a duplicate of what is there, or a conflict, kept beside it."""
+        if existing["body_sha256"]["S"] == _digest(event.body):
+            if existing.get("request_id", {}).get("S") != event.request_id:
+                self._put_receipt(event, event.id, now)
+            return Outcome.DUPLICATE
+        return self._put_conflict(event, now)
 
     def begin(
         self, event: Event, owner: str, until_ms: int, now: float, *, sent_ms: int, once_per_body: bool = False
     ) -> Lease | Busy | Outcome:
         """Stores the event as `put_event` does, and with it the right to attempt its effect until then.
 
-        Of several at once one gets the lease. `sent_ms` is when the message was. The outcome is DUPLICATE or CONFLICT.
+        Of several at once one gets the lease. `sent_ms` is when the message was. The outcome is any but STORED.
         """
 
         def begin() -> Lease | Busy | Outcome:
@@ -91,10 +109,10 @@ class EventStore:
                 self._put_parts_of(first, item, parts, now)
                 return first
             if existing["body_sha256"] != item["body_sha256"]:
-                return self._put_again(event, existing, now)
+                return self.put_again(event, existing, now)
             begun = self._begin_again(existing, first, int(now * 1000), sent_ms)
             if isinstance(begun, Finished):
-                return self._put_again(event, existing, now)
+                return self.put_again(event, existing, now)
             if isinstance(begun, Lease) and "body_stored" not in existing:
                 self._put_parts_of(begun, item, parts, now)
             return begun
@@ -159,20 +177,40 @@ class EventStore:
 
         The body's marker is written before the event and names it. So a failure between the two loses nothing: the
         message comes back, finds its own marker, and goes on.
+
+        A conflict leaves a marker, too, until it gives it back, which names an event with another body. It is taken
+        over, and the message comes back to its own marker.
         """
         existing = self._put_new(_marker(event) | self._expiry(now), now)
-        if existing is not None and existing["event_id"]["S"] != event.id:
-            self._put_receipt(event, existing["event_id"]["S"], now)
-            return Outcome.DUPLICATE
-        return put()
+        if existing is None or existing["event_id"]["S"] == event.id:
+            return put()
+        first_id = existing["event_id"]["S"]
+        if self._has_another_body(first_id, event, now):
+            marker = _marker(event) | self._expiry(now)
+            self._put_if("event_id = :theirs", {":theirs": existing["event_id"]}, marker)
+            return Outcome.DEFERRED
+        self._put_receipt(event, first_id, now)
+        return Outcome.DUPLICATE
 
-    def _put_again(self, event: Event, existing: Mapping[str, Any], now: float) -> Outcome:
-        """What comes under an id that is taken: a duplicate of what is there, or a conflict, kept beside it."""
-        if existing["body_sha256"]["S"] == _digest(event.body):
-            if existing.get("request_id", {}).get("S") != event.request_id:
-                self._put_receipt(event, event.id, now)
-            return Outcome.DUPLICATE
-        return self._put_conflict(event, now)
+    def _has_another_body(self, first_id: str, event: Event, now: float) -> bool:
+        """Whether the event of that id is there, and can't become one with this body.
+
+        Nobody stores this body under that id then: who is about to finds the other body, and later ones find the marker
+        taken over. Unless the event's time is over before they are done: then its place counts as free. Nor does it
+        say anything that there is no event yet: who wrote the marker is about to write it, or comes back for that.
+        """
+        answer = self.client.get_item(
+            TableName=self.table_name,
+            Key={"pk": {"S": f"event#{event.source}#{first_id}"}, "sk": {"S": "event"}},
+            ProjectionExpression="body_sha256, content_sha256, expires_at",
+            ConsistentRead=True,
+        )
+        item = answer.get("Item")
+        if item is None or int(item["expires_at"]["N"]) < now + LONGEST_RUN_SECONDS:
+            return False
+        if event.content_digest == _digest(event.body):
+            return item["body_sha256"]["S"] != event.content_digest
+        return item.get("content_sha256", {}).get("S", event.content_digest) != event.content_digest
 
     def _put_conflict(self, event: Event, now: float) -> Outcome:
         item, parts = self._event_item(event, Outcome.CONFLICT, now)
@@ -301,7 +339,13 @@ class EventStore:
     def _event_item(self, event: Event, outcome: Outcome, now: float) -> tuple[Item, Sequence[bytes]]:
         sk = "event" if outcome is Outcome.STORED else f"conflict#{_digest(event.body)}"
         key = {"pk": {"S": f"event#{event.source}#{event.id}"}, "sk": {"S": sk}}
-        texts = _texts(event_id=event.id, sender_id=event.sender_id, event_type=event.type, key_id=event.key_id)
+        texts = _texts(
+            event_id=event.id,
+            sender_id=event.sender_id,
+            event_type=event.type,
+            key_id=event.key_id,
+            content_sha256=_content_digest(event),
+        )
         return self._with_body(key | self._common_item(event, outcome, now) | texts, event.body)
 
     def _common_item(self, message: Event | Quarantined, outcome: Outcome, now: float) -> Item:
@@ -326,11 +370,13 @@ class EventStore:
 
     def _with_body(self, item: Item, body: bytes) -> tuple[Item, Sequence[bytes]]:
         """The item with its body, compressed when that saves a write unit; beside it the parts, if it is too large."""
-        packed = zlib.compress(body)
         rest_bytes = _size(item)
+        units = _units(rest_bytes + len(body))
         encoding: Item = {}
-        if _units(rest_bytes + len("body_encodingzlib") + len(packed)) < _units(rest_bytes + len(body)):
-            body, encoding = packed, {"body_encoding": {"S": "zlib"}}
+        if units > 1:
+            packed = zlib.compress(body)
+            if _units(rest_bytes + len("body_encodingzlib") + len(packed)) < units:
+                body, encoding = packed, {"body_encoding": {"S": "zlib"}}
         if rest_bytes + len(body) <= self.inline_bytes:
             return item | encoding | {"body": {"B": body}}, ()
         parts = [body[start : start + PART_BYTES] for start in range(0, len(body), PART_BYTES)]
@@ -383,6 +429,13 @@ def stored_body(item: Mapping[str, Any], parts: Sequence[bytes] = ()) -> bytes:
 def _marker(event: Event) -> Item:
     key = {"pk": {"S": f"body#{event.source}#{event.content_digest}"}, "sk": {"S": "body"}}
     return key | _texts(event_id=event.id)
+
+
+def _content_digest(event: Event) -> str:
+    """What tells whether two bodies are one, where neither the event's id nor the digest of its bytes does."""
+    if event.content_digest in ("", event.id.removeprefix("sha256:")) or event.content_digest == _digest(event.body):
+        return ""
+    return event.content_digest
 
 
 def _running(lease: Lease) -> Item:

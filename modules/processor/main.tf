@@ -26,6 +26,9 @@ locals {
   circuit_key = "circuit#${var.source_name}"
   own_keys    = concat([local.circuit_key], [for kind in ["body", "event", "key", "quarantine"] : "${kind}#${var.source_name}#*"])
 
+  # As lambdas/processor/batch_insert.py decides.
+  inserts = !local.has_effect && var.deduplicate_by != "both" && !var.fifo
+
   # As lambdas/processor/batch.py and attempt.py have it: 4 s for each write that may have to fail in time.
   write_seconds    = 4
   reserved_seconds = (var.deduplicate_by == "both" ? 4 : 2) * local.write_seconds
@@ -63,6 +66,7 @@ module "function" {
   description        = "Verifies and ${local.has_effect ? "acts on" : "stores"} the webhooks of ${var.source_name}"
   timeout_seconds    = var.timeout_seconds
   memory_mb          = var.memory_mb
+  snap_start         = var.snap_start
   vpc                = var.vpc
   log_retention_days = var.log_retention_days
 
@@ -79,6 +83,29 @@ module "function" {
         resources    = [var.table.arn]
         leading_keys = local.own_keys
       },
+    ],
+    # There is no action BatchExecuteStatement: each statement needs that of its verb (Service Authorization Reference,
+    # "Actions, resources, and condition keys for Amazon DynamoDB"; Amazon DynamoDB Developer Guide, "IAM security policies
+    # with PartiQL for DynamoDB"). Neither shows the leading keys of a statement in use: where AWS sends none, the condition
+    # holds for every key, since it is one ForAllValues. What is there under a key that is taken is read.
+    [
+      for statement in [
+        {
+          actions      = ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert"]
+          resources    = [var.table.arn]
+          leading_keys = ["event#${var.source_name}#*"]
+        },
+      ] : statement if local.inserts
+    ],
+    # What the marker of a body names is read where that is another event.
+    [
+      for statement in [
+        {
+          actions      = ["dynamodb:GetItem"]
+          resources    = [var.table.arn]
+          leading_keys = ["event#${var.source_name}#*"]
+        },
+      ] : statement if var.deduplicate_by == "both"
     ],
     [
       for secret in concat(var.secret[*], var.postgres_secret[*], var.delivery_secret[*]) : {

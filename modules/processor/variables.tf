@@ -356,6 +356,13 @@ variable "memory_mb" {
   type        = number
 }
 
+variable "snap_start" {
+  description = "Whether the processor starts from a snapshot, as modules/function describes it."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "paused" {
   description = "Stops the lane: webhooks are still accepted, and wait in the queue for as long as it keeps them."
   type        = bool

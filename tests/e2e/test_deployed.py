@@ -41,6 +41,7 @@ WITH_A_HANDSHAKE = ("meetings",)
 VERIFIED_AT_EDGE = ("orders", "partner", "sms")
 IN_ORDER = ("tickets",)
 EFFECT_SECRETS = {"ledger": "ledger/postgres", "relay": "relay/delivery"}
+INSERTING = tuple(source for source in SIGNED if source not in {*IN_ORDER, *EFFECT_SECRETS})
 
 
 def functions(state: State) -> dict[str, Any]:
@@ -200,6 +201,11 @@ def test_each_role_may_do_exactly_this(state: State) -> None:
             ("dynamodb:PutItem", arn("dynamodb", "table/webhook-dev-events")),
             ("secretsmanager:GetSecretValue", secret_arn(state, source)),
         }
+    for source in INSERTING:
+        expected[f"webhook-dev-{source}"] |= {
+            ("dynamodb:BatchGetItem", arn("dynamodb", "table/webhook-dev-events")),
+            ("dynamodb:PartiQLInsert", arn("dynamodb", "table/webhook-dev-events")),
+        }
     for source, secret in EFFECT_SECRETS.items():
         expected[f"webhook-dev-{source}"] |= {
             ("dynamodb:GetItem", arn("dynamodb", "table/webhook-dev-events")),
@@ -224,6 +230,9 @@ def test_a_lane_may_touch_no_items_but_its_own_sources(state: State) -> None:
     for source in SIGNED:
         own = [f"{kind}#{source}#*" for kind in ("body", "event", "key", "quarantine")]
         expected[f"webhook-dev-{source}"] = {"dynamodb:PutItem": sorted([f"circuit#{source}", *own])}
+    for source in INSERTING:
+        events = [f"event#{source}#*"]
+        expected[f"webhook-dev-{source}"] |= {"dynamodb:BatchGetItem": events, "dynamodb:PartiQLInsert": events}
     for source in EFFECT_SECRETS:
         expected[f"webhook-dev-{source}"] |= {
             "dynamodb:GetItem": [f"circuit#{source}"],

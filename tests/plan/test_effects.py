@@ -240,7 +240,9 @@ def test_the_functions_own_code_may_not_use_what_lambda_needs_in_a_vpc(plan: Pla
     assert set(allowed["Action"]) < set(denied["Action"])
     assert denied["Resource"] == ["*"]
     assert denied["Condition"] == {
-        "ArnLike": {"lambda:SourceFunctionArn": [f"arn:*:lambda:*:*:function:{PROCESSOR['name']}"]}
+        "ArnLike": {
+            "lambda:SourceFunctionArn": [f"arn:*:lambda:*:*:function:{PROCESSOR['name']}{end}" for end in ("", ":*")]
+        }
     }
 
 

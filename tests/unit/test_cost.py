@@ -284,3 +284,8 @@ TYPICAL = {
 def test_the_document_is_what_the_prices_say() -> None:
     text = FILE.read_text(encoding="utf-8")
     assert document(text) == text
+
+
+def test_the_readme_says_what_this_design_costs() -> None:
+    total = sum(bill_per_million(read_design("this"), read_prices()).values())
+    assert f"A million webhooks of 2 KB cost ${total:.2f}" in (ROOT / "README.md").read_text(encoding="utf-8")

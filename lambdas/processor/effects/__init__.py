@@ -30,11 +30,11 @@ def load_effect(configuration: Mapping[str, Any], read_secret: ReadSecret) -> Ha
 
 def _handler(configuration: Mapping[str, Any], read_secret: ReadSecret) -> Handle:
     check_names(configuration, ("kind", "handler"), ("postgres_secret_name",))
-    handle = load_handler(text(configuration, "handler"))
     if configuration.get("postgres_secret_name") is None:
-        return handle
-    from processor.effects.postgres import in_transaction
+        return load_handler(text(configuration, "handler"))
+    from processor.effects.postgres import in_transaction  # first: the handler's module may import the driver, too
 
+    handle = load_handler(text(configuration, "handler"))
     return in_transaction(handle, LiveSecret(partial(read_secret, text(configuration, "postgres_secret_name"))))
 
 

@@ -11,10 +11,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import pg8000.native
-
 from processor.effects.fields import text
 from processor.effects.live_secret import LiveSecret
+from processor.effects.postgres_driver import pg8000
 from processor.effects.postgres_marker import MARKER_TABLE
 from processor.effects.postgres_marker import SCHEMA as SCHEMA
 from processor.effects.postgres_session import Connection, Session, seconds_left, sqlstate

@@ -12,11 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeVar
 
-import pg8000.native
-from scramp import ScramException
-
 from processor.effects import wire
 from processor.effects.live_secret import LiveSecret
+from processor.effects.postgres_driver import ScramException, pg8000
 from processor.effects.postgres_login import InvalidLogin, Login, read_login
 from processor.handling import AttemptFailed, HandlerEvent
 

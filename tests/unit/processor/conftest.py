@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +16,7 @@ from processor.queue import LaneQueue
 from processor.schedule import Schedule
 from processor.settings import DeduplicateBy, Settings
 from processor.store import INLINE_BYTES, INLINE_BYTES_WITH_EFFECT, EventStore
+from webhookctl.local.aws.extensions import batch_execute_statement
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -128,9 +129,7 @@ class Bench:
         return list(self.secrets)
 
 
-@pytest.fixture
-def bench(aws: None) -> Bench:
-    client = boto3.client("dynamodb")
+def create_table(client: "DynamoDBClient") -> None:
     client.create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
@@ -140,4 +139,11 @@ def bench(aws: None) -> Bench:
         ],
         BillingMode="PAY_PER_REQUEST",
     )
-    return Bench(client)
+
+
+@pytest.fixture
+def bench(aws: None) -> Iterator[Bench]:
+    client = boto3.client("dynamodb")
+    create_table(client)
+    with batch_execute_statement.applied():
+        yield Bench(client)

@@ -1,6 +1,7 @@
 """An event in a lane with an effect, from the record to what is kept of it."""
 
 import logging
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from processor.event import Outcome
 from processor.handling import AttemptFailed, HandlerEvent, PauseLane, Reject, Retry
 from processor.process import process
 from processor.queue import MARGIN_SECONDS, MAX_HIDDEN_SECONDS
+from processor.schedule import Schedule
 from processor.store import LeaseLost
 from tests.unit.processor.conftest import NOW, RETENTION_SECONDS, Bench, plenty, processed
 from tests.unit.processor.records import RECEIVED_AT, record
@@ -87,6 +89,16 @@ def test_a_failed_attempt_waits_for_its_delay_and_is_made_again(bench: Bench) ->
     assert processed(record(), bench.lane()).outcome is Outcome.DONE
     assert [call.attempt for call in backend.calls] == [1, 2]
     assert len({call.idempotency_key for call in backend.calls}) == 1
+
+
+def test_environments_that_are_restored_from_one_snapshot_do_not_try_again_in_one_moment(bench: Bench) -> None:
+    bench.schedule = Schedule((40_000,), jitter=True)
+    lane_with(bench, AttemptFailed("http 500"))
+    for event_id in ("evt-1", "evt-2"):
+        random.seed(0)  # the snapshot has one state of Python's own generator
+        processed(record(event_id=event_id), bench.lane())
+    due = [item["next_attempt_at_ms"]["N"] for item in bench.items() if "next_attempt_at_ms" in item]
+    assert len(due) == len(set(due)) == 2
 
 
 def test_what_comes_too_early_is_hidden_again_and_costs_no_attempt(bench: Bench) -> None:

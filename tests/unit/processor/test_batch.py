@@ -21,7 +21,7 @@ def plenty() -> int:
 
 def countdown(*values: int) -> Callable[[], int]:
     left = iter(values)
-    return lambda: next(left)
+    return lambda: next(left, 0)
 
 
 def test_a_record_that_fails_is_reported_alone(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
@@ -54,7 +54,7 @@ def test_records_that_can_not_be_begun_in_time_come_back_instead_of_timing_out(
 ) -> None:
     bench.deduplicate_by = deduplicate_by
     reserved = reserved_ms(deduplicate_by)
-    records = [record(event_id=f"evt-{n}", message_id=f"m-{n}") for n in range(4)]
+    records = [record(f"{n}".encode(), event_id=f"evt-{n}", message_id=f"m-{n}") for n in range(4)]
     batch = process_batch(records, bench.lane(), countdown(reserved, reserved - 1))
     assert len(batch.results) == 2
     assert batch.returned == ["m-2", "m-3"]

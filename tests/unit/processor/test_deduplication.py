@@ -8,13 +8,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.scheme import preset
-from processor.event import Outcome, Result
+from processor.event import Event, Outcome, Result
 from processor.settings import DeduplicateBy
-from processor.store import stored_body
-from tests.unit.processor.conftest import NOW, Bench, processed
+from processor.store import EventStore, stored_body
+from tests.unit.processor.conftest import NOW, TABLE, Bench, processed
 from tests.unit.processor.records import RECEIVED_AT, record
 
-STORED, DUPLICATE, CONFLICT = Outcome.STORED, Outcome.DUPLICATE, Outcome.CONFLICT
+STORED, DUPLICATE, CONFLICT, DEFERRED = Outcome.STORED, Outcome.DUPLICATE, Outcome.CONFLICT, Outcome.DEFERRED
 DAY = 86_400
 
 
@@ -43,6 +43,21 @@ def before_write(bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, act
         return put_item(**call)
 
     monkeypatch.setattr(bench.client, "put_item", put)
+
+
+def left_marker(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A conflict's marker, which names an event with another body, after a failure before it was given back."""
+    bench.deduplicate_by = "both"
+    deliver(bench, "evt-1", b"first")
+    before_write(bench, monkeypatch, 3, fail)
+    with pytest.raises(ClientError):
+        deliver(bench, "evt-1", b"second")
+
+
+def put(store: EventStore, event_id: str, body: bytes, content: str) -> Outcome:
+    """Of a scheme by which the parameters of a form are signed, however they are written."""
+    event = Event("github", event_id, "", "", "", 0, "request", "message", body, content_digest=content)
+    return store.put_event(event, NOW, once_per_body=True)
 
 
 def fail() -> None:
@@ -163,6 +178,117 @@ def test_after_a_failure_between_marker_and_conflict_the_redelivery_keeps_the_co
     with pytest.raises(ClientError):
         deliver(bench, "evt-1", b"second")
     assert deliver(bench, "evt-1", b"second") is CONFLICT
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_after_a_failure_before_a_conflicts_marker_is_given_back_its_body_is_an_event_under_its_own_id(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    bench.deduplicate_by = "both"
+    deliver(bench, "evt-1", b"first")
+    before_write(bench, monkeypatch, number, fail)
+    with pytest.raises(ClientError):
+        deliver(bench, "evt-1", b"second")
+    assert [deliver(bench, "evt-2", b"second") for _ in range(3)] == [DEFERRED, STORED, DUPLICATE]
+    assert deliver(bench, "evt-1", b"second") is DUPLICATE
+    assert deliver(bench, "evt-3", b"second") is DUPLICATE
+    assert events(bench) == {"evt-1": b"first", "evt-2": b"second"}
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+@pytest.mark.parametrize("deliveries", [1, 2])
+def test_an_event_that_comes_while_a_conflict_has_its_bodys_marker_is_stored_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, number: int, deliveries: int
+) -> None:
+    bench.deduplicate_by = "both"
+    deliver(bench, "evt-1", b"first")
+    outcomes: list[Outcome] = []
+
+    def meanwhile() -> None:
+        outcomes.extend(deliver(bench, "evt-2", b"second") for _ in range(deliveries))
+
+    before_write(bench, monkeypatch, number, meanwhile)
+    assert deliver(bench, "evt-1", b"second") is CONFLICT
+    outcomes.append(deliver(bench, "evt-2", b"second"))
+    assert outcomes == [DEFERRED, STORED, DUPLICATE][: deliveries + 1]
+    assert deliver(bench, "evt-3", b"second") is DUPLICATE
+    assert events(bench) == {"evt-1": b"first", "evt-2": b"second"}
+
+
+def test_of_two_that_would_take_a_conflicts_marker_over_one_does(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    left_marker(bench, monkeypatch)
+    before_write(bench, monkeypatch, 2, lambda: [deliver(bench, "evt-3", b"second") for _ in range(2)])
+    assert [deliver(bench, "evt-2", b"second") for _ in range(2)] == [DEFERRED, DUPLICATE]
+    assert events(bench) == {"evt-1": b"first", "evt-3": b"second"}
+
+
+def test_a_marker_that_is_given_back_before_it_is_taken_over_is_free(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_marker(bench, monkeypatch)
+    before_write(bench, monkeypatch, 2, lambda: deliver(bench, "evt-1", b"second"))
+    assert [deliver(bench, "evt-2", b"second") for _ in range(2)] == [DEFERRED, STORED]
+    assert events(bench) == {"evt-1": b"first", "evt-2": b"second"}
+
+
+def test_after_a_failure_between_taking_a_marker_over_and_the_event_the_redelivery_stores_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_marker(bench, monkeypatch)
+    assert deliver(bench, "evt-2", b"second") is DEFERRED
+    before_write(bench, monkeypatch, 2, fail)
+    with pytest.raises(ClientError):
+        deliver(bench, "evt-2", b"second")
+    assert [deliver(bench, one, b"second") for one in ("evt-3", "evt-1", "evt-2")] == [DUPLICATE, DUPLICATE, STORED]
+    assert events(bench) == {"evt-1": b"first", "evt-2": b"second"}
+
+
+def test_a_marker_is_not_taken_over_while_the_place_of_the_event_that_it_names_may_become_free(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.deduplicate_by = "both"
+    deliver(bench, "evt-1", b"first")
+    bench.now += 30 * DAY - 900
+    outcomes: list[Outcome] = []
+
+    def meanwhile() -> None:
+        outcomes.append(deliver(bench, "evt-2", b"second"))
+        bench.now += 901
+        outcomes.append(deliver(bench, "evt-1", b"second"))
+
+    before_write(bench, monkeypatch, 2, meanwhile)
+    deliver(bench, "evt-1", b"second")
+    assert outcomes == [DUPLICATE, STORED]
+    assert events(bench) == {"evt-1": b"second"}
+
+
+def test_a_body_that_is_written_in_another_way_is_no_other_body(bench: Bench) -> None:
+    store = bench.lane().store
+    assert put(store, "evt-1", b"a=1&b=2", content="c") is STORED
+    assert put(store, "evt-2", b"b=2&a=1", content="c") is DUPLICATE
+    assert put(store, "evt-1", b"c=3", content="d") is CONFLICT
+
+
+def test_a_body_of_parameters_is_an_event_though_a_conflict_left_its_marker(bench: Bench) -> None:
+    store = bench.lane().store
+    put(store, "evt-1", b"a=1", content="c")
+    bench.client.put_item(TableName=TABLE, Item=marker(bench) | {"pk": {"S": "body#github#d"}})
+    assert [put(store, "evt-2", b"d=4", content="d") for _ in range(2)] == [DEFERRED, STORED]
+
+
+def test_what_was_stored_without_the_digest_of_its_parameters_is_no_other_body(bench: Bench) -> None:
+    store = bench.lane().store
+    put(store, "evt-1", b"a=1&b=2", content="c")
+    (item,) = [item for item in bench.items() if item["sk"]["S"] == "event"]
+    bench.client.put_item(TableName=TABLE, Item={n: v for n, v in item.items() if n != "content_sha256"})
+    assert put(store, "evt-2", b"b=2&a=1", content="c") is DUPLICATE
+
+
+@pytest.mark.parametrize("deduplicate_by", ["id", "body", "both"])
+def test_an_event_keeps_no_second_digest_of_its_bytes(bench: Bench, deduplicate_by: DeduplicateBy) -> None:
+    bench.deduplicate_by = deduplicate_by
+    deliver(bench, "evt-1", b"pay")
+    assert not any("content_sha256" in item for item in bench.items())
 
 
 def test_a_marker_that_could_not_be_written_leaves_nothing_behind(

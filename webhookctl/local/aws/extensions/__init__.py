@@ -7,6 +7,7 @@ from typing import Protocol
 from webhookctl.local.aws.extensions import (
     api_policy,
     attribute_values,
+    batch_execute_statement,
     binary_media_types,
     event_source_mapping,
     index_projection,
@@ -40,7 +41,14 @@ FOR_APPLY: tuple[Extension, ...] = (
 )
 """What `terraform apply` needs."""
 
-FOR_DATA: tuple[Extension, ...] = (attribute_values, index_projection, item_size, method_names, query_candidates)
+FOR_DATA: tuple[Extension, ...] = (
+    attribute_values,
+    batch_execute_statement,
+    index_projection,
+    item_size,
+    method_names,
+    query_candidates,
+)
 """What the data plane needs."""
 
 

@@ -38,11 +38,15 @@ def applied() -> Iterator[None]:
 
 
 def _check(attributes: dict[str, Any]) -> None:
-    if sum(len(name.encode()) + _size_bytes(value) for name, value in attributes.items()) > MAX_BYTES:
+    if sum([len(name.encode()) + _size_bytes(value) for name, value in attributes.items()]) > MAX_BYTES:
         raise ItemSizeTooLarge
 
 
 def _size_bytes(value: Any) -> int:
-    if isinstance(value, DynamoType) and value.type == DDBType.BINARY and isinstance(value.value, str):
-        return len(value.value) // 4 * 3 - value.value[-2:].count("=")
+    if isinstance(value, DynamoType) and isinstance(value.value, str):
+        text = value.value
+        if value.type == DDBType.BINARY:
+            return len(text) // 4 * 3 - text[-2:].count("=")
+        if value.type == DDBType.STRING:
+            return len(text) if text.isascii() else len(text.encode())
     return int(value.size()) if isinstance(value, DynamoType) else len(str(value).encode())

@@ -1,0 +1,173 @@
+"""A batch of PartiQL INSERTs: each writes a new item or fails alone.
+
+Amazon DynamoDB API Reference, "BatchExecuteStatement" and "BatchStatementError", and Developer Guide, "PartiQL insert
+statements": 1-25 statements of up to 8,192 characters; an answer for each, in their order; `DuplicateItem` for the
+statement alone whose key is taken. Not documented, from nubo-db/dynoxide's tests, which cite calls of the service: the
+code comes without the item; reads beside writes or one key twice refuse the whole call, and nothing is written; a
+statement that is not well formed fails alone with `ValidationError`, as does one whose item PutItem would not take.
+
+moto raises TypeError for `?`, lets an INSERT overwrite, takes any number of statements and one key twice, and copies
+all tables for each statement. Here a value is a `?` and a name is quoted: PartiQL's other ways are refused by name.
+Batches of other statements are moto's. No behaviour of AWS: moto looks for each of the ten members of an attribute
+value when it reads a parameter, and through all keys for each attribute of an item: most of the time that a batch took.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from moto.core.exceptions import JsonRESTError
+from moto.core.model import ListShape
+from moto.core.parse import BaseJSONParser
+from moto.core.responses import ActionResult
+from moto.dynamodb.exceptions import MockValidationException
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import (
+    DynamoHandler,
+    validate_put_has_empty_attrs,
+    validate_put_has_empty_keys,
+    validate_put_has_gsi_keys_set_to_none,
+)
+
+from webhookctl.local.aws.extensions.patch import patched
+
+MAX_STATEMENTS = 25
+MAX_CHARACTERS = 8192
+
+_INSERT = re.compile(r'\s*INSERT\s+INTO\s+"([a-zA-Z0-9_.-]+)"\s+VALUE\s+\{(.*)\}\s*', re.IGNORECASE | re.DOTALL)
+_MEMBER = re.compile(r"\s*'((?:[^']|'')+)'\s*:\s*\?\s*")
+
+Item = dict[str, Any]
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """Run batches of INSERTs while the block runs."""
+    batch_execute_statement = DynamoHandler.batch_execute_statement
+    parse_as_moto: Any = BaseJSONParser._parse_list  # noqa: SLF001
+
+    def insert(self: DynamoHandler) -> ActionResult:
+        statements = self.body.get("Statements", [])
+        if not any(_verb(statement) == "INSERT" for statement in statements):
+            return batch_execute_statement(self)
+        return ActionResult({"Responses": _insert(statements, self.dynamodb_backend)})
+
+    def parse_list(self: Any, shape: ListShape, node: list[Any]) -> list[Any]:
+        if shape.name != "PreparedStatementParameters":
+            return list(parse_as_moto(self, shape, node))
+        return [value if _is_text(value) else self._parse_shape(shape.member, value) for value in node]
+
+    with (
+        patched(DynamoHandler, "batch_execute_statement", insert),
+        patched(BaseJSONParser, "_parse_list", parse_list),
+    ):
+        yield
+
+
+class _DuplicateItem(Exception):
+    """The key is taken."""
+
+
+def _insert(statements: Sequence[Item], backend: DynamoDBBackend) -> list[Item]:
+    if len(statements) > MAX_STATEMENTS:
+        raise MockValidationException("Too many statements in BatchExecuteStatement; limit is 25")
+    if any(len(statement["Statement"]) > MAX_CHARACTERS for statement in statements):
+        raise MockValidationException(
+            "1 validation error detected: Value at 'statements.1.member.statement' failed to satisfy constraint: "
+            f"Member must have length less than or equal to {MAX_CHARACTERS}"
+        )
+    if any(_verb(statement) == "SELECT" for statement in statements):
+        raise MockValidationException("Read and write requests together in the same batch is not supported.")
+    prepared = [_prepared(statement, backend) for statement in statements]
+    targets = [_target(*insert) for insert in prepared if not isinstance(insert, JsonRESTError)]
+    known = [target for target in targets if target is not None]
+    if len(known) != len(set(known)):
+        raise MockValidationException("Provided list of item keys contains duplicates")
+    return [_answer(insert) for insert in prepared]
+
+
+def _prepared(statement: Item, backend: DynamoDBBackend) -> tuple[Table, Item] | JsonRESTError:
+    try:
+        table_name, names = _parsed(statement["Statement"])
+        table = backend.get_table(table_name)
+        values = statement.get("Parameters", [])
+        if len(values) != len(names):
+            raise MockValidationException("Number of parameters in request and statement don't match.")
+    except JsonRESTError as error:
+        return error
+    return table, dict(zip(names, values, strict=True))
+
+
+@lru_cache(maxsize=256)
+def _parsed(statement: str) -> tuple[str, Sequence[str]]:
+    """The table and the attributes' names, one per `?`."""
+    found = _INSERT.fullmatch(statement)
+    if not found:
+        raise MockValidationException('The local stack runs no batch but of INSERT INTO "table" VALUE {...}.')
+    members = [_MEMBER.fullmatch(member) for member in found[2].split(",")]
+    names = [member[1].replace("''", "'") for member in members if member]
+    if len(names) != len(members):
+        raise MockValidationException("The local stack takes no member of an item but 'name': ?.")
+    if len(names) != len(set(names)):
+        raise MockValidationException("Statement wasn't well formed, can't be processed: Duplicate attribute name")
+    return found[1], names
+
+
+def _target(table: Table, item: Item) -> tuple[str, ...] | None:
+    """What the statement is about, as far as it says."""
+    keys = [item.get(name) for name in table.table_key_attrs]
+    return None if None in keys else (table.name, *map(str, keys))
+
+
+def _answer(insert: tuple[Table, Item] | JsonRESTError) -> Item:
+    if isinstance(insert, JsonRESTError):
+        return _error(insert.relative_error_type, insert.message)
+    table, item = insert
+    try:
+        _put_new(table, item)
+    except _DuplicateItem:
+        message = "Duplicate primary key exists in table"
+        return _error("DuplicateItem", message) | {"TableName": table.name}
+    except JsonRESTError as error:
+        return _error(error.relative_error_type, error.message) | {"TableName": table.name}
+    return {"TableName": table.name}
+
+
+def _put_new(table: Table, item: Item) -> None:
+    if not all(_is_text(value) or _is_bytes(value) for value in item.values()):
+        validate_put_has_empty_keys(item, table)
+        validate_put_has_empty_attrs(item, table)
+        validate_put_has_gsi_keys_set_to_none(item, table)
+    if _found(table, item) is not None:
+        raise _DuplicateItem
+    table.put_item(item, overwrite=True)
+
+
+def _found(table: Table, item: Item) -> Any:
+    """The item with its key, where its key is whole: else moto says what is missing."""
+    keys = [DynamoType(item[name]) for name in table.table_key_attrs if name in item]
+    whole = len(keys) == len(table.table_key_attrs)
+    return table.get_item(keys[0], keys[1] if len(keys) > 1 else None) if whole else None
+
+
+def _is_text(value: Item) -> bool:
+    """A string or a number that is not empty."""
+    return len(value) == 1 and isinstance(value.get("S") or value.get("N"), str)
+
+
+def _is_bytes(value: Item) -> bool:
+    return bool(value.get("B"))
+
+
+def _error(code: str, message: str) -> Item:
+    """In the short words of this API: ValidationError for ValidationException, ResourceNotFound for the like."""
+    short = "ValidationError" if code == "ValidationException" else code.removesuffix("Exception")
+    return {"Error": {"Code": short, "Message": message}}
+
+
+def _verb(statement: Item) -> str:
+    return str(statement["Statement"].split(None, 1)[0]).upper() if statement["Statement"].strip() else ""
