@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Builds build/<lambda>.zip for every directory in lambdas/ with a handler.py: its sources, lambdas/common, and what
-# requirements/<lambda>.txt pins. The same sources give the same bytes, on any day and under any umask.
+# requirements/<lambda>.txt pins; each source with the bytecode that Lambda's Python would else compile it to at every cold
+# start. The same sources give the same bytes, on any day and under any umask, with the same release of that Python.
 #
-# usage: build.sh [--with-cryptography] [--with DIR]...
+# usage: build.sh [--with-cryptography] [--with DIR]... [--without-bytecode]
 #   --with-cryptography  also builds build/processor-cryptography.zip: the processor for senders that sign with a private
 #                        key, compiled for the Lambdas' own Python and processor
 #   --with DIR           also builds build/processor-PACKAGE.zip: the processor with DIR, the Python package of a lane's
 #                        handler, and with what DIR/requirements.txt pins, if it is there; with --with-cryptography
 #                        build/processor-PACKAGE-cryptography.zip, too
+#   --without-bytecode   needs no Python 3.13 on this machine: the zips work as they are, and start more slowly
 #
 # Of DIR/requirements.txt, every requirement needs its hashes, and only what it names is installed: not their dependencies.
 set -euo pipefail
@@ -24,10 +26,12 @@ refuse() {
 }
 
 with_cryptography=
+without_bytecode=
 packages=()
 while [ $# -gt 0 ]; do
     case $1 in
         --with-cryptography) with_cryptography=yes ;;
+        --without-bytecode) without_bytecode=yes ;;
         --with)
             [ $# -gt 1 ] || usage
             [ -d "$2" ] || refuse "--with $2: there is no such directory"
@@ -58,6 +62,49 @@ for package in ${packages[@]+"${packages[@]}"}; do
     names+="$name "
 done
 
+# The Python whose bytecode Lambda takes: that of `runtime` in modules/function, in a release. pyenv's command for a version
+# that is not selected is there, and can't be run.
+release=3.13
+is_for_lambda() {
+    "$1" -I -c "import sys; v = sys.version_info; sys.exit(
+        (sys.implementation.cache_tag, v.releaselevel) != ('cpython-${release/./}', 'final')
+    )" 2>/dev/null
+}
+
+managed_by_uv() {
+    .venv/bin/uv python find --no-project --no-python-downloads --managed-python "$release" 2>/dev/null
+}
+
+# Names in `compiler` the command that makes the zips.
+find_compiler() {
+    local candidate
+    for candidate in "$python" "python$release" "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$release".*/bin/"python$release"; do
+        if is_for_lambda "$candidate"; then
+            use "$candidate"
+            return
+        fi
+    done
+    if ! managed_by_uv >/dev/null; then
+        echo "build: installing Python $release beside this machine's own, for its bytecode is what Lambda's can use" >&2
+        .venv/bin/uv python install --quiet --no-bin "$release" ||
+            refuse "Python $release is not here and can't be installed: put it on the PATH, or build with" \
+                "--without-bytecode, for slower cold starts"
+    fi
+    use "$(managed_by_uv)"
+}
+
+use() {
+    compiler=("$1" -I -X no_debug_ranges) # a traceback shows lines, and columns would be a seventh of a zip
+}
+
+write_options=()
+if [ "$without_bytecode" ]; then
+    compiler=("$python" -I)
+else
+    find_compiler
+    write_options+=(--with-bytecode)
+fi
+
 mkdir -p build
 staging=$(mktemp -d build/.XXXXXX) # here, so that a finished folder or zip comes into place in one step
 trap 'rm -rf "$staging"' EXIT
@@ -81,7 +128,7 @@ vendor() {
 pure=(--platform any --implementation py --abi none)
 
 # Runtime and architecture of modules/function, whose system is Amazon Linux 2023 with glibc 2.34.
-lambda=(--implementation cp --python-version 3.13 --abi cp313 --abi abi3 --platform manylinux2014_aarch64)
+lambda=(--implementation cp --python-version "$release" --abi "cp${release/./}" --abi abi3 --platform manylinux2014_aarch64)
 for minor in $(seq 17 34); do
     lambda+=(--platform "manylinux_2_${minor}_aarch64")
 done
@@ -89,7 +136,7 @@ done
 write() {
     local name=$1
     shift
-    "$python" scripts/write_zip.py "$staging/$name.zip" "$@"
+    "${compiler[@]}" scripts/write_zip.py ${write_options[@]+"${write_options[@]}"} "$staging/$name.zip" "$@"
     mv "$staging/$name.zip" "build/$name.zip"
     printf 'build/%s.zip  %d bytes\n' "$name" "$(wc -c <"build/$name.zip")"
 }

@@ -1,6 +1,8 @@
 locals {
   package_variant = join("-", concat([var.package], var.handler_package[*], var.needs_cryptography ? ["cryptography"] : []))
   package_file    = "${path.module}/../../build/${local.package_variant}.zip"
+
+  aliases = toset(var.snap_start ? ["live"] : [])
 }
 
 # Made before the function: a group that Lambda makes by itself keeps its lines for ever.
@@ -76,7 +78,7 @@ resource "aws_iam_role_policy" "network" {
           "ec2:UnassignPrivateIpAddresses",
         ]
         Resource  = ["*"]
-        Condition = { ArnLike = { "lambda:SourceFunctionArn" = ["arn:*:lambda:*:*:function:${var.name}"] } }
+        Condition = { ArnLike = { "lambda:SourceFunctionArn" = ["arn:*:lambda:*:*:function:${var.name}", "arn:*:lambda:*:*:function:${var.name}:*"] } }
       },
     ]
   })
@@ -121,6 +123,15 @@ resource "aws_lambda_function" "this" {
   architectures    = ["arm64"] # both are also in scripts/build.sh, which compiles for them
   timeout          = var.timeout_seconds
   memory_size      = var.memory_mb
+  publish          = var.snap_start
+
+  dynamic "snap_start" {
+    for_each = local.aliases
+
+    content {
+      apply_on = "PublishedVersions"
+    }
+  }
 
   environment {
     variables = var.environment
@@ -147,4 +158,15 @@ resource "aws_lambda_function" "this" {
   }
 
   depends_on = [aws_iam_role_policy.network, aws_iam_role_policy.traces]
+}
+
+# A snapshot is of a published version, never of the code as it is now. So whoever calls the function calls the version that was
+# published last, under a name that stays.
+resource "aws_lambda_alias" "this" {
+  for_each = local.aliases
+
+  name             = each.key
+  description      = "The version of ${var.name} that was published last"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
 }

@@ -94,6 +94,13 @@ variable "vpc" {
   }
 }
 
+variable "snap_start" {
+  description = "Whether a new execution environment is restored from a snapshot of an initialised one, instead of being initialised itself. Each change then publishes a version, whose snapshot is paid for until the version is deleted."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "log_retention_days" {
   description = "Days that log lines are kept, one of the periods CloudWatch Logs offers."
   type        = number

@@ -35,6 +35,7 @@ module "authorizer" {
   description        = "Decides from a webhook's head whether it may come in"
   timeout_seconds    = 5
   memory_mb          = 256
+  snap_start         = var.authorizer_snap_start
   log_retention_days = var.log_retention_days
 
   environment = {
@@ -75,6 +76,18 @@ resource "aws_lambda_permission" "authorizer" {
   statement_id  = "api-gateway"
   action        = "lambda:InvokeFunction"
   function_name = module.authorizer.name
+  principal     = "apigateway.amazonaws.com"
+  source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/authorizers/*"
+}
+
+# Beside the other and not in its place: until the API is deployed with the alias in it, its stage calls without.
+resource "aws_lambda_permission" "authorizer_alias" {
+  for_each = module.authorizer.aliases
+
+  statement_id  = "api-gateway"
+  action        = "lambda:InvokeFunction"
+  function_name = module.authorizer.name
+  qualifier     = each.key
   principal     = "apigateway.amazonaws.com"
   source_arn    = "${aws_api_gateway_rest_api.this.execution_arn}/authorizers/*"
 }

@@ -14,6 +14,7 @@ module "handshake" {
   description        = "Answers the challenges of ${each.key}, and puts its webhooks into the queue"
   timeout_seconds    = 10
   memory_mb          = 256
+  snap_start         = each.value.snap_start
   log_retention_days = var.log_retention_days
 
   environment = {

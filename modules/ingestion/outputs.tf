@@ -11,6 +11,7 @@ output "endpoint" {
     aws_iam_role_policy.invoke,
     aws_iam_role_policy.receipts,
     aws_lambda_permission.authorizer,
+    aws_lambda_permission.authorizer_alias,
   ]
 }
 

@@ -11,6 +11,7 @@ resource "aws_api_gateway_deployment" "this" {
       { for file in sort(fileset(path.module, "**/*.{tf,vtl}")) : file => filesha256("${path.module}/${file}") },
       var.name,
       var.sources,
+      var.authorizer_snap_start,
       [for table in values(local.receipts) : [table.table_name, table.index_name]],
     ]))
   }
@@ -27,6 +28,7 @@ resource "aws_api_gateway_deployment" "this" {
     aws_api_gateway_rest_api_policy.this,
     aws_iam_role_policy.invoke,
     aws_iam_role_policy.receipts,
+    aws_lambda_permission.authorizer_alias,
   ]
 
   lifecycle {

@@ -13,6 +13,7 @@ variable "sources" {
     - scheme_handshake: how the sender makes sure of its URL; "meta" and "okta" do so with a GET, which is answered here
     - verify_token: what a GET of form "meta" must know
     - handshake: whether a function before the queue answers challenges that the sender POSTs; it reads the source's secret
+    - snap_start: whether that function starts from a snapshot
     - content_types: exact media types that are let in
     - tolerance_seconds: how far a signed timestamp may be from now
     - success_status: what the sender is answered when its webhook is kept, 200 or 202
@@ -33,6 +34,7 @@ variable "sources" {
     scheme_handshake           = optional(string)
     verify_token               = optional(string)
     handshake                  = optional(bool, false)
+    snap_start                 = optional(bool, false)
     content_types              = list(string)
     tolerance_seconds          = number
     success_status             = number
@@ -131,6 +133,13 @@ variable "sources" {
     condition     = alltrue([for source in values(var.sources) : 6 * source.timeout_seconds + source.batch_window_seconds <= 43200])
     error_message = "The queue hides a message for 6 x timeout_seconds + batch_window_seconds, and SQS for at most 43,200 s: lower timeout_seconds or batch_window_seconds (${join(", ", [for key, source in var.sources : key if 6 * source.timeout_seconds + source.batch_window_seconds > 43200])})."
   }
+}
+
+variable "authorizer_snap_start" {
+  description = "Whether the authorizer starts from a snapshot, as modules/function describes it."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "secret_prefix" {

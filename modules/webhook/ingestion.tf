@@ -7,6 +7,7 @@ module "ingestion" {
   log_retention_days      = var.log_retention_days
   manage_account_log_role = var.manage_account_log_role
   max_message_bytes       = var.max_message_bytes
+  authorizer_snap_start   = var.authorizer_snap_start
 
   receipts = one([
     for index in module.store.receipt_index[*] : {

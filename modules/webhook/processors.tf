@@ -29,6 +29,7 @@ module "processor" {
   batch_window_seconds = each.value.batch_window_seconds
   timeout_seconds      = each.value.timeout_seconds
   memory_mb            = each.value.memory_mb
+  snap_start           = each.value.snap_start
   paused               = each.value.paused
   metrics_namespace    = var.name
   log_retention_days   = var.log_retention_days

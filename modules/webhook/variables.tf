@@ -32,6 +32,7 @@ variable "sources" {
     - max_concurrency: the most processors at once, 2 to 1,000
     - batch_size, batch_window_seconds: records per call (10 by default, and 1 with an effect unless fifo), and how long to gather them
     - timeout_seconds, memory_mb: of one call
+    - snap_start: true starts the lane's functions from snapshots (AWS Lambda SnapStart), which are paid for as long as they are kept
     - max_receive_count: attempts before a webhook goes to the dead-letter queue, 5 by default. Not with an effect: see retry
     - retention_days, dead_letter_retention_days: how long the queues keep a webhook, 1 to 14; retention_days is 4 by default, and with an effect as long as its attempts may take
     - event_retention_days: how long the table keeps an event
@@ -105,6 +106,7 @@ variable "sources" {
     batch_window_seconds       = optional(number, 0)
     timeout_seconds            = optional(number, 30)
     memory_mb                  = optional(number, 512)
+    snap_start                 = optional(bool, false)
     max_receive_count          = optional(number)
     retention_days             = optional(number)
     dead_letter_retention_days = optional(number, 14)
@@ -173,6 +175,13 @@ variable "sources" {
     condition     = alltrue([for source in values(var.sources) : source.event_retention_days >= source.dead_letter_retention_days])
     error_message = "event_retention_days must be at least dead_letter_retention_days, or a webhook that is redriven late is stored a second time. Raise the first or lower the second (${join(", ", [for key, source in var.sources : key if source.event_retention_days < source.dead_letter_retention_days])})."
   }
+}
+
+variable "authorizer_snap_start" {
+  description = "Whether the authorizer starts from a snapshot (AWS Lambda SnapStart), which is paid for as long as it is kept. It loads little: measure what that saves."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "max_message_bytes" {

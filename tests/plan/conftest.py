@@ -45,9 +45,16 @@ def switched(workspace: Workspace) -> Plan:
     return _environment(workspace, "switched", SENDERS | changed)
 
 
-def _environment(workspace: Workspace, root: str, sources: dict[str, Any]) -> Plan:
+@pytest.fixture(scope="package")
+def snapped(workspace: Workspace) -> Plan:
+    """One source's functions and the authorizer start from snapshots, another source's functions do not."""
+    sources = {"zoom": {**SENDERS["zoom"], "snap_start": True}, "slack": {**SENDERS["slack"], "handshake": True}}
+    return _environment(workspace, "snapped", sources, authorizer_snap_start=True)
+
+
+def _environment(workspace: Workspace, root: str, sources: dict[str, Any], **inputs: Any) -> Plan:
     parts = {file: (PROJECT / "envs/dev" / file).read_text(encoding="utf-8") for file in ("terraform.tf", "outputs.tf")}
-    call = {"source": "../../modules/webhook", "name": "webhook-dev", "sources": sources}
+    call = {"source": "../../modules/webhook", "name": "webhook-dev", "sources": sources, **inputs}
     return workspace.plan(root, {**parts, "main.tf.json": json.dumps({"module": {"webhook": call}})})
 
 

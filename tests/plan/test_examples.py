@@ -97,6 +97,7 @@ def examples(workspace: Workspace) -> Plan:
     calls: dict[str, Any] = {"as_it_is": ingestion("ingestion", {"github": SOURCE})}
     calls["the_same_again"] = calls["as_it_is"]
     calls["with_log_role"] = ingestion("ingestion", {"github": SOURCE}, manage_account_log_role=True)
+    calls["authorizer_from_a_snapshot"] = ingestion("ingestion", {"github": SOURCE}, authorizer_snap_start=True)
     calls |= {name: ingestion("ingestion", sources) for name, sources in DEPLOYED.items()}
     for name, (file, before, after) in EDITED.items():
         edit_copy(workspace.folder / "modules", name, file, before, after)
@@ -135,7 +136,7 @@ def test_the_same_api_is_not_deployed_again(examples: Plan) -> None:
     assert deployment_triggers(examples, "the_same_again") == deployment_triggers(examples, "as_it_is") != {}
 
 
-@pytest.mark.parametrize("change", [*DEPLOYED, *EDITED])
+@pytest.mark.parametrize("change", [*DEPLOYED, *EDITED, "authorizer_from_a_snapshot"])
 def test_whatever_is_deployed_makes_a_new_deployment_when_it_changes(examples: Plan, change: str) -> None:
     assert deployment_triggers(examples, change) != deployment_triggers(examples, "as_it_is")
 

@@ -32,7 +32,18 @@ IN_ORDER = set(SOURCES) - {"plain"}
 
 def ingestion(**inputs: Any) -> dict[str, str]:
     """The files of a root that calls modules/ingestion alone."""
-    call = {
+    return calls(ingestion=call(**inputs))
+
+
+def calls(**modules: Any) -> dict[str, str]:
+    """The files of a root that calls these modules."""
+    terraform = (PROJECT / "envs/dev/terraform.tf").read_text(encoding="utf-8")
+    return {"terraform.tf": terraform, "main.tf.json": json.dumps({"module": modules})}
+
+
+def call(**inputs: Any) -> dict[str, Any]:
+    """A call of modules/ingestion."""
+    return {
         "source": "../../modules/ingestion",
         "name": "webhook-test",
         "secret_prefix": "webhook-test/",
@@ -41,8 +52,6 @@ def ingestion(**inputs: Any) -> dict[str, str]:
         "edge_secret_arns": {"zoom": "arn:aws:secretsmanager:eu-west-1:000000000000:secret:webhook-test/zoom-AbCdEf"},
         **inputs,
     }
-    terraform = (PROJECT / "envs/dev/terraform.tf").read_text(encoding="utf-8")
-    return {"terraform.tf": terraform, "main.tf.json": json.dumps({"module": {"ingestion": call}})}
 
 
 @pytest.fixture(scope="module")

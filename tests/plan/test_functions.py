@@ -36,8 +36,9 @@ def test_only_who_verifies_with_a_public_key_runs_with_cryptography(senders: Pla
 def test_every_function_runs_on_what_cryptography_is_compiled_for(environment: Plan) -> None:
     text = (PROJECT / "scripts/build.sh").read_text(encoding="utf-8")
     for function in environment.resources("aws_lambda_function"):
-        assert f"--python-version {function.values['runtime'].removeprefix('python')} " in text
+        assert f"\nrelease={function.values['runtime'].removeprefix('python')}\n" in text
         assert function.values["architectures"] == ["arm64"]
+    assert '--python-version "$release" ' in text
     assert "_aarch64" in text
     assert "_x86_64" not in text
 

@@ -1,13 +1,15 @@
 """GET /receipts/<id>: for whoever this account lets in, from the index alone, and not there unless asked for."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.plan.inputs import SOURCE
 from tests.plan.plan import Plan, Resource
-from tests.plan.test_fifo import ingestion, template
+from tests.plan.test_fifo import call, calls, template
 from tests.plan.workspace import Workspace
 
 TABLE = "arn:aws:dynamodb:eu-west-1:000000000000:table/webhook-test-events"
@@ -19,14 +21,42 @@ RECEIPTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def plan(workspace: Workspace) -> Plan:
-    return workspace.plan("receipts", ingestion(sources={"github": SOURCE}, receipts=RECEIPTS))
+WITH: Mapping[str, Mapping[str, str] | None] = {
+    "with_receipts": RECEIPTS,
+    "without": None,
+    "renamed": RECEIPTS | {"index_name": "by_another"},
+}
 
 
 @pytest.fixture(scope="module")
-def without(workspace: Workspace) -> Plan:
-    return workspace.plan("no-receipts", ingestion(sources={"github": SOURCE}))
+def plans(workspace: Workspace) -> Mapping[str, Plan]:
+    """A plan of modules/ingestion with each of these, out of one that has a call for each."""
+    modules = {name: call(sources={"github": SOURCE}, receipts=receipts) for name, receipts in WITH.items()}
+    whole = workspace.plan("receipts", calls(**modules))
+    return {name: of_call(whole, name) for name in WITH}
+
+
+def of_call(plan: Plan, name: str) -> Plan:
+    """What the plan would be if this module call, under the name `ingestion`, were all there is."""
+    mine = [each for each in plan.planned if each.module.split(".")[:2] == ["module", name]]
+    renamed = [
+        replace(each, address=in_ingestion(each.address, name), module=in_ingestion(each.module, name)) for each in mine
+    ]
+    return Plan(tuple(renamed), plan.outputs, {"module_calls": {"ingestion": plan.configuration["module_calls"][name]}})
+
+
+def in_ingestion(address: str, name: str) -> str:
+    return "module.ingestion" + address.removeprefix(f"module.{name}")
+
+
+@pytest.fixture(scope="module")
+def plan(plans: Mapping[str, Plan]) -> Plan:
+    return plans["with_receipts"]
+
+
+@pytest.fixture(scope="module")
+def without(plans: Mapping[str, Plan]) -> Plan:
+    return plans["without"]
 
 
 def of_receipts(plan: Plan) -> dict[str, Resource]:
@@ -93,15 +123,13 @@ def test_it_has_a_throttle_of_its_own_and_logs_nothing_of_what_was_asked(plan: P
     assert (settings["data_trace_enabled"], settings["logging_level"]) == (False, "OFF")
 
 
-def test_the_deployment_knows_the_table_and_the_index(workspace: Workspace, plan: Plan) -> None:
+def test_the_deployment_knows_the_table_and_the_index(plans: Mapping[str, Plan]) -> None:
     def definition(of: Plan) -> Any:
         [deployment] = of.resources("aws_api_gateway_deployment")
         return deployment.values["triggers"]["definition"]
 
-    renamed = RECEIPTS | {"index_name": "by_another"}
-    other = workspace.plan("renamed", ingestion(sources={"github": SOURCE}, receipts=renamed))
-    assert definition(plan)
-    assert definition(plan) != definition(other)
+    assert definition(plans["with_receipts"])
+    assert definition(plans["with_receipts"]) != definition(plans["renamed"])
 
 
 def test_whatever_of_the_route_can_be_made_anew_is_deployed_anew(plan: Plan) -> None:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import markupsafe
 import pytest
@@ -24,7 +24,10 @@ from tests.unit.processor.test_handler import ENVIRONMENT as PROCESSOR
 from webhookctl.local.package import runtime_libraries, unpack
 
 ROOT = Path(__file__).parents[2]
-MAX_BYTES = {"authorizer": 32_000, "handshake": 32_000, "processor": 350_000}
+MAX_BYTES = {"authorizer": 95_000, "handshake": 95_000, "processor": 590_000}
+MAX_BYTES_WITHOUT_BYTECODE = {"authorizer": 40_000, "handshake": 40_000, "processor": 260_000}
+MAGIC_OF_3_13 = bytes.fromhex("f30d0d0a")
+UNCHECKED_HASH = bytes.fromhex("01000000")  # PEP 552
 LAMBDA = {
     "AWS_REGION": "eu-central-1",
     "AWS_DEFAULT_REGION": "eu-central-1",
@@ -40,9 +43,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("first"), "022")
 
 
-def build(copy: Path, umask: str) -> Path:
+def build(copy: Path, umask: str, *options: str, **environment: str) -> Path:
     prepare(copy)
-    subprocess.run(["sh", "-c", f"umask {umask} && scripts/build.sh"], cwd=copy, check=True, capture_output=True)
+    subprocess.run(
+        ["sh", "-c", f"umask {umask} && scripts/build.sh {' '.join(options)}"],
+        cwd=copy,
+        env=os.environ | environment,
+        check=True,
+        capture_output=True,
+    )
     return copy / "build"
 
 
@@ -63,9 +72,14 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def script(copy: Path, *arguments: Path | str) -> subprocess.CompletedProcess[str]:
+def script(copy: Path, *arguments: Path | str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [copy / "scripts" / "build.sh", *arguments], cwd=copy.parent, capture_output=True, text=True, check=False
+        [copy / "scripts" / "build.sh", *arguments],
+        cwd=copy.parent,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -102,15 +116,76 @@ def test_a_zip_is_small_and_has_no_sdk_in_it(built: Path, name: str) -> None:
     assert (built / f"{name}.zip").stat().st_size <= MAX_BYTES[name]
     with zipfile.ZipFile(built / f"{name}.zip") as archive:
         folders = {member.split("/")[0] for member in archive.namelist()}
-    assert not folders & {"boto3", "botocore", "s3transfer", "tests", "webhookctl"}
+    assert not folders & {"asn1crypto", "boto3", "botocore", "s3transfer", "tests", "webhookctl"}
     assert {name, "common"} <= folders
+    assert ("common/secret.py" in contents(built / f"{name}.zip")) == (
+        name != "authorizer"
+    )  # it is for botocore's clients
+
+
+def test_every_source_has_the_bytecode_that_lambdas_python_believes_as_it_is(built: Path) -> None:
+    for name in MAX_BYTES:
+        files = contents(built / f"{name}.zip")
+        sources = {PurePosixPath(file) for file in files if file.endswith(".py")}
+        bytecode = {file: text for file, text in files.items() if file.endswith(".pyc")}
+        assert bytecode.keys() == {f"{file.parent}/__pycache__/{file.stem}.cpython-313.pyc" for file in sources}
+        assert {text[:8] for text in bytecode.values()} == {MAGIC_OF_3_13 + UNCHECKED_HASH}
+
+
+def test_bytecode_names_its_source_as_it_is_in_lambda_and_nothing_of_this_machine(built: Path) -> None:
+    for name in MAX_BYTES:
+        files = contents(built / f"{name}.zip")
+        for file, text in files.items():
+            if file.endswith(".pyc"):
+                source = (
+                    PurePosixPath("/var/task", file).parents[1] / f"{PurePosixPath(file).name.partition('.')[0]}.py"
+                )
+                assert str(source).encode() in text
+                assert str(ROOT).encode() not in text
+                assert str(built.parent).encode() not in text
+
+
+def test_a_build_without_bytecode_has_the_same_sources_and_is_smaller(built: Path, tmp_path: Path) -> None:
+    """For who has no Python of Lambda's version, which is asked of nobody then."""
+    prepare(tmp_path)
+    done = script(tmp_path, "--without-bytecode", **without_python_of_lambda(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for name, max_bytes in MAX_BYTES_WITHOUT_BYTECODE.items():
+        without, with_bytecode = (contents(folder / f"{name}.zip") for folder in (tmp_path / "build", built))
+        assert without == {file: text for file, text in with_bytecode.items() if not file.endswith(".pyc")}
+        assert (tmp_path / "build" / f"{name}.zip").stat().st_size <= max_bytes
+
+
+def test_where_lambdas_python_is_missing_and_can_not_be_had_the_build_says_what_to_do(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    done = script(tmp_path, **without_python_of_lambda(tmp_path))
+    assert done.returncode == 2
+    assert "Python 3.13 is not here and can't be installed: put it on the PATH, or build with --without" in done.stderr
+    assert not list((tmp_path / "build").glob("*.zip"))
+
+
+def without_python_of_lambda(copy: Path) -> dict[str, str]:
+    """Variables of a machine where it is not: on the PATH is what pyenv leaves there, and uv has none to offer."""
+    (copy / ".venv").unlink()
+    commands = copy / ".venv" / "bin"
+    commands.mkdir(parents=True)
+    asked = '[ "$1 $2" = "-I -c" ]'  # whether it is Lambda's
+    texts = {
+        "python": f'{asked} && exit 1\nexec {sys.executable} "$@"\n',
+        "python3.13": "echo 'pyenv: python3.13: command not found' >&2\nexit 127\n",
+        "uv": "exit 1\n",
+    }
+    for name, text in texts.items():
+        (commands / name).write_text(f"#!/bin/sh\n{text}", encoding="utf-8")
+        (commands / name).chmod(0o755)
+    return {"PATH": f"{commands}:{os.environ['PATH']}", "PYENV_ROOT": str(copy)}
 
 
 def test_building_again_on_another_day_under_another_umask_gives_the_same_bytes(built: Path, tmp_path: Path) -> None:
     def digests(folder: Path) -> dict[str, str]:
         return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("*.zip")}
 
-    again = build(tmp_path, "077")
+    again = build(tmp_path, "077", PYTHONHASHSEED="7")
     for source in (tmp_path / "lambdas").rglob("*.py"):
         os.utime(source, (1, 1))
     subprocess.run(["scripts/build.sh"], cwd=tmp_path, check=True, capture_output=True)
@@ -124,7 +199,9 @@ def test_a_build_that_can_not_get_what_is_pinned_fails_and_leaves_no_zip(tmp_pat
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\n[ "$2" = pip ] && exit 1\nexec {sys.executable} "$@"\n', encoding="utf-8")
     python.chmod(0o755)
-    assert subprocess.run(["scripts/build.sh"], cwd=tmp_path, capture_output=True).returncode != 0
+    done = subprocess.run(["scripts/build.sh", "--without-bytecode"], cwd=tmp_path, capture_output=True)
+    assert done.returncode != 0
+    assert b"can't be installed for Lambda" in done.stderr
     assert not (tmp_path / "build" / "processor.zip").exists()
 
 
@@ -153,6 +230,18 @@ def loaded(built: Path, name: str, environment: dict[str, str], more: str = "") 
     return set(json.loads(run.stdout))
 
 
+RESTED = "import gc; assert gc.isenabled() and gc.get_freeze_count() > 1_000"
+
+
+@pytest.mark.parametrize(
+    ("name", "environment"), [("authorizer", AUTHORIZER), ("handshake", HANDSHAKE), ("processor", PROCESSOR)]
+)
+def test_what_a_handler_has_loaded_is_never_looked_at_for_garbage(
+    built: Path, name: str, environment: dict[str, str]
+) -> None:
+    loaded(built, name, environment, RESTED)
+
+
 def test_the_authorizer_loads_the_standard_library_alone(built: Path) -> None:
     third_party = loaded(built, "authorizer", AUTHORIZER) - sys.stdlib_module_names
     assert {module for module in third_party if module[0] != "_"} == {"authorizer", "common"}
@@ -160,25 +249,34 @@ def test_the_authorizer_loads_the_standard_library_alone(built: Path) -> None:
 
 def test_the_processor_runs_from_its_zip_with_nothing_but_boto3_beside_it(built: Path) -> None:
     modules = loaded(built, "processor", PROCESSOR)
-    assert {"processor", "common", "boto3", "aws_xray_sdk", "wrapt"} <= modules
+    assert {"processor", "common", "botocore", "aws_xray_sdk", "wrapt"} <= modules
     assert not modules & {"moto", "aiohttp", "webhookctl"}
+    assert not modules & {"boto3", "s3transfer", "pg8000", "asn1crypto"}  # what this lane has no use for
 
 
-CHANNEL_BINDING = """
-import hashlib, pathlib, pg8000.native, pg8000.dbapi, scramp.core
-for package in ("asn1crypto", "pg8000", "scramp"):
+DRIVER = """
+import hashlib, pathlib
+sys.path.append(HANDLERS)
+from processor.effects import load_effect
+load_effect({"kind": "handler", "handler": "orders:handle", "postgres_secret_name": "shop"}, print)
+for package in ("pg8000", "scramp"):
     for file in pathlib.Path(importlib.import_module(package).__file__).parent.glob("*.py"):
-        if file.name != "_inet.py":  # for Windows
-            importlib.import_module(f"{package}.{file.stem}".removesuffix(".__init__"))
+        importlib.import_module(f"{package}.{file.stem}".removesuffix(".__init__"))
 certificate = bytes.fromhex(CERTIFICATE)
-assert bytes(scramp.core.CBindData.from_der(certificate)) == hashlib.sha256(certificate).digest()
+assert bytes(sys.modules["scramp.core"].CBindData.from_der(certificate)) == hashlib.sha256(certificate).digest()
 """
 
 
-def test_the_processor_can_log_on_to_postgresql_from_its_zip_by_the_certificate_of_a_server(built: Path) -> None:
-    """Every module of the driver is imported: nothing of it wants what is left out of asn1crypto."""
-    more = f"CERTIFICATE = {self_signed().hex()!r}" + CHANNEL_BINDING
-    assert {"asn1crypto", "dateutil", "pg8000", "scramp"} <= loaded(built, "processor", PROCESSOR, more)
+def test_the_processor_can_log_on_to_postgresql_from_its_zip_by_the_certificate_of_a_server(
+    built: Path, tmp_path: Path
+) -> None:
+    """A handler may use the driver, too, and every module of it can be imported: none wants what is left out."""
+    handler = "from pg8000.native import DatabaseError\n\n\ndef handle(event):\n    return None\n"
+    (tmp_path / "orders.py").write_text(handler, encoding="utf-8")
+    more = f"CERTIFICATE, HANDLERS = {self_signed().hex()!r}, {str(tmp_path)!r}" + DRIVER
+    modules = loaded(built, "processor", PROCESSOR, more)
+    assert {"dateutil", "pg8000", "scramp"} <= modules
+    assert "asn1crypto" not in modules
 
 
 def self_signed() -> bytes:
@@ -192,8 +290,8 @@ def self_signed() -> bytes:
 
 def test_the_handshake_runs_from_its_zip_with_nothing_but_boto3_beside_it(built: Path) -> None:
     modules = loaded(built, "handshake", HANDSHAKE)
-    assert {"handshake", "common", "boto3"} <= modules
-    assert not modules & {"aws_xray_sdk", "cryptography", "moto", "webhookctl"}
+    assert {"handshake", "common", "botocore"} <= modules
+    assert not modules & {"aws_xray_sdk", "boto3", "cryptography", "moto", "webhookctl"}
 
 
 def test_what_only_a_public_key_needs_is_in_the_zip_that_brings_cryptography(built: Path) -> None:
@@ -220,6 +318,7 @@ def test_a_processor_with_a_handlers_package_is_the_processor_with_that_package_
     added = ours.keys() - plain.keys()
     assert {name for name in added if name.startswith("shop_events")} == {
         "shop_events/__init__.py",
+        "shop_events/__pycache__/__init__.cpython-313.pyc",
         "shop_events/templates/mail.txt",
     }
     assert "markupsafe/_speedups.cpython-313-aarch64-linux-gnu.so" in added  # compiled for Lambda
