@@ -1,7 +1,7 @@
 # Three commands do all the set-up that they need: make demo, make email-events, make test.
 .DEFAULT_GOAL := help
 EXAMPLES = --with examples/email-events/email_events
-.PHONY: help setup build demo email-events test lint format clean
+.PHONY: help setup build demo email-events test bench lint format clean
 
 help: ## What there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,6 +22,9 @@ test: setup ## Lint, then every test
 	@scripts/build.sh --with-cryptography $(EXAMPLES)
 	@scripts/lint.sh
 	@scripts/test.sh
+
+bench: build ## Measure this design against the usual ones on this machine: table, build/bench.json, build/bench.svg
+	@.venv/bin/python -m tests.bench
 
 lint: build ## Formatting, types, and terraform validate
 	@scripts/lint.sh
