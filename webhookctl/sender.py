@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -116,7 +116,7 @@ def _sign_parts(
     if scheme.digest_parameter and (document_of(body) is not None or form_of(body) is None):
         digest = hashlib.sha256(body)
         query = f"{scheme.digest_parameter}={digest.hexdigest()}"
-        head = replace(head, urls=(with_query(url, query),), digests=(("sha256", digest.digest()),))
+        head = head._replace(urls=(with_query(url, query),), digests=(("sha256", digest.digest()),))
     signature = expected_signature(scheme, key, signed_material(scheme, head, body)).decode("utf-8")
     if scheme.signature is None:
         return Signed(headers, query, body)

@@ -9,10 +9,11 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from authorizer.settings import Source
 from common.envelope import write_head
-from common.headers import Headers, the_only_if_any
+from common.headers import Headers, value_of
 from common.keyring import KeyRing
 from common.keys import Key
 from common.reasons import NotGenuine, Reason
@@ -25,7 +26,7 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 ONE_GROUP = "-"
 """The message group of all webhooks whose own can't be told. So each stays in order, if behind more than it has to."""
 
-_GROUP = re.compile(r"[A-Za-z0-9_.:@/+=,-]{1,128}")  # as in message_group.vtl; SQS takes these, and no more of them
+_GROUP = r"[A-Za-z0-9_.:@/+=,-]{1,128}"  # as in message_group.vtl; SQS takes these, and no more of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,7 @@ class Arrival:
     received_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(NamedTuple):
     """Let it through, with the head that goes into the envelope.
 
     `group` and `deduplication_id` are SQS's, for a source whose queue keeps an order; empty where a template chooses.
@@ -53,8 +53,7 @@ class Allowed:
     deduplication_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(NamedTuple):
     """Refuse it, and say why."""
 
     reason: Reason
@@ -83,7 +82,7 @@ def decide(arrival: Arrival, sources: Mapping[str, Source], keyring: Callable[[S
 
 def _group(headers: Headers, source: Source) -> str:
     values = headers.get(source.order_by.lower(), ())
-    return values[0] if len(values) == 1 and _GROUP.fullmatch(values[0]) else ONE_GROUP
+    return values[0] if len(values) == 1 and re.fullmatch(_GROUP, values[0]) else ONE_GROUP
 
 
 def _deduplication_id(scheme: Scheme, head: str) -> str:
@@ -107,14 +106,19 @@ def _signed_url(arrival: Arrival, source: Source) -> str:
 
 
 def _check_content(headers: Headers, source: Source) -> None:
-    content_type = the_only_if_any(headers, "content-type")
+    content_type = value_of("content-type", headers)
     if content_type is None:
         raise NotGenuine(Reason.MISSING_CONTENT_TYPE)
-    if not content_type.isascii() or content_type.partition(";")[0].strip().lower() not in source.content_types:
+    if content_type not in source.content_types and _media_type(content_type) not in source.content_types:
         raise NotGenuine(Reason.UNSUPPORTED_CONTENT_TYPE)
-    length = the_only_if_any(headers, "content-length")  # not in every authorizer event: its absence says nothing
+    length = value_of("content-length", headers)  # not in every authorizer event: its absence says nothing
     if length is not None and length.isdecimal() and int(length[:20]) > MAX_BODY_BYTES:
         raise NotGenuine(Reason.TOO_LARGE)
+
+
+def _media_type(content_type: str) -> str:
+    """Without parameters and in lower case; nothing where there is a letter that no media type has."""
+    return content_type.partition(";")[0].strip().lower() if content_type.isascii() else ""
 
 
 def _check_signature(scheme: Scheme, head: Head, keyring: KeyRing, now: float) -> Key:
@@ -125,6 +129,9 @@ def _check_signature(scheme: Scheme, head: Head, keyring: KeyRing, now: float) -
 
 
 def _forwarded(headers: Headers, scheme: Scheme, head: Head) -> dict[str, str]:
-    names = ("content-type", *scheme.header_names, *head.covered)
-    values = {name: the_only_if_any(headers, name) for name in names}
-    return {name: value for name, value in values.items() if value is not None}
+    forwarded = {}
+    for name in ("content-type", *scheme.header_names, *head.covered):
+        value = value_of(name, headers)
+        if value is not None:
+            forwarded[name] = value
+    return forwarded

@@ -1,15 +1,20 @@
 """The authorizer's entry point: event to request, decision to policy, one metric line for each."""
 
+# ruff: noqa: E402 - garbage is not looked for while modules are loaded, which leave hardly any
+import gc
+
+gc.disable()
+
 import os
 import re
+import sys
 import time
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from authorizer.decision import Allowed, Arrival, Denied, decide
-from authorizer.secrets_manager import SecretsManager
-from authorizer.settings import Source, read_settings
-from common.headers import Headers, gather
+from authorizer.settings import read_settings
+from common.headers import Headers, gather_values
 from common.keyring import KeyRing
 from common.metrics import metric_line
 
@@ -32,14 +37,14 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
         query=event.get("multiValueQueryStringParameters") or {},
         received_at=context.get("requestTimeEpoch", time.time() * 1000) / 1000,
     )
-    decision = decide(arrival, settings.sources, _keyring)
+    decision = decide(arrival, settings.sources, lambda source: keyrings[source.name])
     _measure(arrival, decision, context.get("extendedRequestId"))
     return _policy(event["methodArn"], arrival.source, decision)
 
 
 def _headers(event: dict[str, Any]) -> Headers:
     headers = event.get("multiValueHeaders") or {}  # `headers` has only one of the values of a repeated header
-    return gather((name, value) for name, values in headers.items() for value in values)
+    return gather_values(headers)
 
 
 def _policy(method_arn: str, source: str, decision: Allowed | Denied) -> dict[str, Any]:
@@ -57,15 +62,16 @@ def _policy(method_arn: str, source: str, decision: Allowed | Denied) -> dict[st
 def _answer_context(decision: Allowed | Denied) -> dict[str, str]:
     if isinstance(decision, Denied):
         return {"reason": decision.reason.value}
+    context = {"head": decision.head}
+    if decision.group:
+        context["group"] = decision.group
+    if decision.deduplication_id:
+        context["deduplication_id"] = decision.deduplication_id
     # Lambda's own trace header of this invocation, not the request's: a sender must not choose what SQS is given.
-    trace = os.environ.get("_X_AMZN_TRACE_ID", "")
-    given = {
-        "head": decision.head,
-        "group": decision.group,
-        "deduplication_id": decision.deduplication_id,
-        "trace": trace if _TRACE_HEADER.fullmatch(trace) else "",
-    }
-    return {name: value for name, value in given.items() if value}
+    trace = os.environ.get("_X_AMZN_TRACE_ID")
+    if trace and _TRACE_HEADER.fullmatch(trace):
+        context["trace"] = trace
+    return context
 
 
 def _measure(arrival: Arrival, decision: Allowed | Denied, request_id: str | None) -> None:
@@ -74,19 +80,26 @@ def _measure(arrival: Arrival, decision: Allowed | Denied, request_id: str | Non
         dimensions["reason"] = decision.reason.value
     name = "Accepted" if isinstance(decision, Allowed) else "Refused"
     at_ms = int(arrival.received_at * 1000)
-    print(metric_line(settings.metrics_namespace, at_ms, dimensions, {name: 1}, {"request_id": request_id}))  # noqa: T201
+    line = metric_line(settings.metrics_namespace, at_ms, dimensions, {name: 1}, {"request_id": request_id})
+    sys.stdout.write(line + "\n")  # at once: Lambda's runtime flushes after each write, and `print` makes two
 
 
-@cache
-def _secrets_manager() -> SecretsManager:
-    return SecretsManager(os.environ)
+def _keyrings() -> dict[str, KeyRing]:
+    """Empty ones, by source: what is read before a snapshot is taken would be old after it."""
+    named = {name: source.scheme for name, source in settings.sources.items() if source.scheme.verified_at_edge}
+    if not named:
+        return {}
+    # Half of the start is what HTTPS takes. It is for the sources whose keys are needed here.
+    from authorizer.secrets_manager import SecretsManager
+
+    live_versions = SecretsManager(os.environ).live_versions
+    return {
+        name: KeyRing(partial(live_versions, settings.secret_prefix + name), scheme.key_encoding)
+        for name, scheme in named.items()
+    }
 
 
-@cache
-def _keyring_of(name: str) -> KeyRing:
-    fetch = partial(_secrets_manager().live_versions, settings.secret_prefix + name)
-    return KeyRing(fetch, settings.sources[name].scheme.key_encoding)
+keyrings = _keyrings()
 
-
-def _keyring(source: Source) -> KeyRing:
-    return _keyring_of(source.name)
+gc.freeze()  # what is loaded stays; without this it would all be looked at once, in the first call
+gc.enable()

@@ -7,10 +7,12 @@ import hashlib
 import hmac
 import http.client
 import json
+import ssl
 import urllib.parse
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 TIMEOUT_SECONDS = 2
 _SERVICE = "secretsmanager"
@@ -22,33 +24,64 @@ class SecretUnavailable(Exception):
     """Secrets Manager did not give the secret. The message has its error code, never a value."""
 
 
+class _Credentials(NamedTuple):
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+
+
 class SecretsManager:
-    """A client for one region, with the credentials that Lambda puts into the environment."""
+    """A client for one region.
+
+    Nothing of it goes stale in a snapshot of the process: credentials and connection are new each time.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._region = environ["AWS_REGION"]
-        self._access_key_id = environ["AWS_ACCESS_KEY_ID"]
-        self._secret_access_key = environ["AWS_SECRET_ACCESS_KEY"]
-        self._session_token = environ.get("AWS_SESSION_TOKEN", "")
-        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
-        default = f"https://{_SERVICE}.{self._region}.{suffix}"
+        self._environ = environ
         # The two variables by which every AWS SDK is pointed at another endpoint.
-        url = environ.get("AWS_ENDPOINT_URL_SECRETS_MANAGER") or environ.get("AWS_ENDPOINT_URL") or default
-        self._endpoint = urllib.parse.urlsplit(url)
+        self._url = environ.get("AWS_ENDPOINT_URL_SECRETS_MANAGER") or environ.get("AWS_ENDPOINT_URL")
+        # A system's authorities take longer to read than all else here: once, and where there is time, at the start.
+        self._tls = None if (self._url or "").startswith("http:") else ssl.create_default_context()
+
+    @cached_property
+    def _region(self) -> str:
+        return self._environ["AWS_REGION"]
+
+    @cached_property
+    def _endpoint(self) -> urllib.parse.SplitResult:
+        suffix = "amazonaws.com.cn" if self._region.startswith("cn-") else "amazonaws.com"
+        return urllib.parse.urlsplit(self._url or f"https://{_SERVICE}.{self._region}.{suffix}")
 
     def live_versions(self, name: str, now: datetime | None = None) -> list[str]:
         """The secret's current text and, when there is one, the previous. Raises SecretUnavailable."""
-        moment = now or datetime.now(UTC)
-        current = self._get(name, "AWSCURRENT", moment)
-        if current is None:
-            raise SecretUnavailable(f"{name} has no value as text; put one with: aws secretsmanager put-secret-value")
-        previous = self._get(name, "AWSPREVIOUS", moment)
+        credentials, moment = _credentials(self._environ), now or datetime.now(UTC)
+        connection = _connection(self._endpoint, self._tls)
+        try:
+            current = self._get(connection, credentials, name, "AWSCURRENT", moment)
+            if current is None:
+                raise SecretUnavailable(
+                    f"{name} has no value as text; put one with: aws secretsmanager put-secret-value"
+                )
+            previous = self._get(connection, credentials, name, "AWSPREVIOUS", moment)
+        except (OSError, http.client.HTTPException) as error:
+            raise SecretUnavailable(f"Secrets Manager can't be reached: {type(error).__name__}") from error
+        finally:
+            connection.close()
         return [current] if previous is None else [current, previous]
 
-    def _get(self, name: str, stage: str, moment: datetime) -> str | None:
+    def _get(
+        self,
+        connection: http.client.HTTPConnection,
+        credentials: _Credentials,
+        name: str,
+        stage: str,
+        moment: datetime,
+    ) -> str | None:
         """The version's text; None where there is no version, or a binary one."""
         payload = json.dumps({"SecretId": name, "VersionStage": stage}).encode()
-        status, answer = self._post(payload, moment)
+        connection.request("POST", "/", payload, self._signed_headers(credentials, payload, moment))
+        response = connection.getresponse()
+        status, answer = response.status, _object(response.read())
         if status == http.client.OK and ("SecretString" in answer or "SecretBinary" in answer):
             return answer.get("SecretString")
         code = str(answer.get("__type", "no code")).rpartition("#")[2]
@@ -56,44 +89,62 @@ class SecretsManager:
             return None
         raise SecretUnavailable(f"{name} ({stage}): status {status}, {code}")
 
-    def _post(self, payload: bytes, moment: datetime) -> tuple[int, Mapping[str, Any]]:
-        secure = self._endpoint.scheme == "https"
-        connect = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = connect(self._endpoint.hostname or "", self._endpoint.port, timeout=TIMEOUT_SECONDS)
-        try:
-            connection.request("POST", "/", payload, self._signed_headers(payload, moment))
-            response = connection.getresponse()
-            return response.status, _object(response.read())
-        except (OSError, http.client.HTTPException) as error:
-            raise SecretUnavailable(f"Secrets Manager can't be reached: {type(error).__name__}") from error
-        finally:
-            connection.close()
-
-    def _signed_headers(self, payload: bytes, moment: datetime) -> dict[str, str]:
+    def _signed_headers(self, credentials: _Credentials, payload: bytes, moment: datetime) -> dict[str, str]:
         headers = {
             "content-type": _CONTENT_TYPE,
             "host": self._endpoint.netloc,
             "x-amz-date": moment.strftime("%Y%m%dT%H%M%SZ"),
             "x-amz-target": _TARGET,
         }
-        if self._session_token:
-            headers["x-amz-security-token"] = self._session_token
-        return headers | {"authorization": self._authorization(headers, payload)}
+        if credentials.session_token:
+            headers["x-amz-security-token"] = credentials.session_token
+        return headers | {"authorization": self._authorization(credentials, headers, payload)}
 
-    def _authorization(self, headers: Mapping[str, str], payload: bytes) -> str:
+    def _authorization(self, credentials: _Credentials, headers: Mapping[str, str], payload: bytes) -> str:
         date = headers["x-amz-date"]
         scope = f"{date[:8]}/{self._region}/{_SERVICE}/aws4_request"
         names = ";".join(sorted(headers))
         lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
         request = f"POST\n/\n\n{lines}\n{names}\n{hashlib.sha256(payload).hexdigest()}"
         to_sign = f"AWS4-HMAC-SHA256\n{date}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
-        key = ("AWS4" + self._secret_access_key).encode()
+        key = ("AWS4" + credentials.secret_access_key).encode()
         for part in scope.split("/"):
             key = hmac.digest(key, part.encode(), "sha256")
         signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
         return (
-            f"AWS4-HMAC-SHA256 Credential={self._access_key_id}/{scope}, SignedHeaders={names}, Signature={signature}"
+            f"AWS4-HMAC-SHA256 Credential={credentials.access_key_id}/{scope}, "
+            f"SignedHeaders={names}, Signature={signature}"
         )
+
+
+def _credentials(environ: Mapping[str, str]) -> _Credentials:
+    """Those that Lambda puts into the environment; for a function that starts from a snapshot, those at a URL in it.
+
+    https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+    """
+    url = urllib.parse.urlsplit(environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI", ""))
+    if not url.netloc:
+        token = environ.get("AWS_SESSION_TOKEN", "")
+        return _Credentials(environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"], token)
+    connection = http.client.HTTPConnection(
+        url.hostname or "", url.port, timeout=TIMEOUT_SECONDS
+    )  # in the same machine
+    try:
+        path = url.path + (f"?{url.query}" if url.query else "")
+        connection.request("GET", path, headers={"authorization": environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")})
+        given = _object(connection.getresponse().read())
+        return _Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["Token"])
+    except (OSError, http.client.HTTPException, KeyError) as error:
+        raise SecretUnavailable(f"there are no credentials to ask with: {type(error).__name__}") from None
+    finally:
+        connection.close()
+
+
+def _connection(endpoint: urllib.parse.SplitResult, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    host, port = endpoint.hostname or "", endpoint.port
+    if tls is None:
+        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=tls)
 
 
 def _object(text: bytes) -> Mapping[str, Any]:

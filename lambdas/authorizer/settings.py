@@ -1,8 +1,8 @@
 """The authorizer's environment: field `sources` is the variable SOURCES, and so on."""
 
 import base64
-import gzip
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,8 @@ from common.scheme import Scheme, load
 
 DEFAULT_CONTENT_TYPES = ("application/json", "application/x-www-form-urlencoded")
 DEFAULT_TOLERANCE_SECONDS = 300
+
+_GZIP = 16 + zlib.MAX_WBITS  # RFC 1952, by zlib's own sign for it: module gzip is for files
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,10 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def _sources(text: str) -> dict[str, Source]:
-    described: dict[str, dict[str, Any]] = json.loads(gzip.decompress(base64.b64decode(text)))
+    try:
+        described: dict[str, dict[str, Any]] = json.loads(zlib.decompress(base64.b64decode(text), _GZIP))
+    except zlib.error as error:
+        raise ValueError("SOURCES is not what Terraform's base64gzip writes") from error
     return {name: _source(name, fields) for name, fields in described.items()}
 
 

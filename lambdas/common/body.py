@@ -8,7 +8,7 @@ from typing import Any
 
 MAX_FORM_FIELDS = 1000
 
-_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")  # of an array, in a JSON pointer: RFC 6901, section 4
+_INDEX = r"0|[1-9][0-9]{0,8}"  # of an array, in a JSON pointer: RFC 6901, section 4
 
 
 def document_of(body: bytes) -> Any:
@@ -48,7 +48,7 @@ def form_of(body: bytes) -> Mapping[str, Sequence[str]] | None:
 def _member(document: Any, token: str) -> Any:
     if isinstance(document, dict):
         return document.get(token)
-    if isinstance(document, list) and _INDEX.fullmatch(token) and int(token) < len(document):
+    if isinstance(document, list) and re.fullmatch(_INDEX, token) and int(token) < len(document):
         return document[int(token)]
     return None
 

@@ -7,20 +7,23 @@ still in use.
 
 import base64
 import json
+from binascii import b2a_base64
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from json.encoder import encode_basestring_ascii
+from typing import Any, NamedTuple
 
 _MEMBERS = {"version", "received_at_ms", "request_id", "head", "body"}
 _EMPTY_BODY = "{}"
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+_quoted = encode_basestring_ascii  # what `json.dumps` makes of a text, without an encoder for each
 
 
 class MalformedEnvelope(ValueError):
     """The message is not one that the template writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """An accepted request. `headers` are the few that the scheme needs, by lower-case name; `url` as its sender had it,
     empty for a scheme that does not sign it.
 
@@ -38,9 +41,10 @@ class Envelope:
 
 def write_head(source: str, headers: Mapping[str, str], url: str = "") -> str:
     """The authorizer's part, in an alphabet that a template, JSON and a form take as it is (RFC 4648, section 5)."""
-    head = {"source": source, "headers": headers} | ({"url": url} if url else {})
-    text = json.dumps(head, separators=(",", ":"), ensure_ascii=True)
-    return base64.urlsafe_b64encode(text.encode("ascii")).decode("ascii").rstrip("=")
+    members = ",".join([f"{_quoted(name)}:{_quoted(value)}" for name, value in headers.items()])
+    rest = f',"url":{_quoted(url)}' if url else ""
+    text = f'{{"source":{_quoted(source)},"headers":{{{members}}}{rest}}}'
+    return b2a_base64(text.encode("ascii"), newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
 
 
 def read_envelope(message: str) -> Envelope:

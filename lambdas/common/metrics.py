@@ -5,8 +5,11 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 Values = float | Sequence[float]
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def metric_line(
@@ -20,9 +23,13 @@ def metric_line(
 
     A name that ends in `_ms` is measured in milliseconds, every other is a count.
     """
+    values = _encode({**(properties or {}), **dimensions, **metrics})
+    return f'{{"_aws":{{"Timestamp":{at_ms},{_declaration(namespace, tuple(dimensions), tuple(metrics))}}},{values[1:]}'
+
+
+@cache
+def _declaration(namespace: str, dimensions: tuple[str, ...], metrics: tuple[str, ...]) -> str:
+    """What is the same in line after line, as the text of a member of a JSON object."""
     definitions = [{"Name": name, "Unit": "Milliseconds" if name.endswith("_ms") else "Count"} for name in metrics]
-    declaration = {
-        "Timestamp": at_ms,
-        "CloudWatchMetrics": [{"Namespace": namespace, "Dimensions": [list(dimensions)], "Metrics": definitions}],
-    }
-    return json.dumps({"_aws": declaration, **(properties or {}), **dimensions, **metrics}, separators=(",", ":"))
+    declared = [{"Namespace": namespace, "Dimensions": [dimensions], "Metrics": definitions}]
+    return f'"CloudWatchMetrics":{_encode(declared)}'

@@ -1,12 +1,12 @@
 """How a source signs, as data. `schemes.json` holds the presets; a custom scheme is an object of the same form."""
 
 import json
+import pkgutil
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args
 
 Kind = Literal["hmac", "hash", "token", "unsigned", "jwt", "message-signature", "ed25519", "ecdsa-p256"]
 Digest = Literal["sha1", "sha256", "sha512"]
@@ -15,16 +15,14 @@ Encoding = Literal["hex", "base64"]
 Unit = Literal["seconds", "milliseconds", "iso8601"]
 Algorithm = Literal["HS256", "ES256"]
 
-KINDS = ("hmac", "hash", "token", "unsigned", "jwt", "message-signature", "ed25519", "ecdsa-p256")
 DIGEST_BYTES = {"sha1": 20, "sha256": 32, "sha512": 64}
-KEY_ENCODINGS = ("utf8", "base64", "hex", "base64-after-whsec_", "base64-after-whpk_", "basic", "jwk")
-ENCODINGS = ("hex", "base64")
+KEY_ENCODINGS: tuple[str, ...] = get_args(KeyEncoding)
 SEPARATORS = (",", ";", " ")
-UNITS = ("seconds", "milliseconds", "iso8601")
-ALGORITHMS = ("HS256", "ES256")
+
+_Made = TypeVar("_Made")
 
 _PLACEHOLDER = re.compile(r"(\{(?:id|timestamp|body|method|url|params|/[^{}]*)\})")
-_UNKNOWN_PLACEHOLDER = re.compile(r"\{\w*\}")
+_UNKNOWN_PLACEHOLDER = r"\{\w*\}"
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")  # a token of RFC 9110, 5.6.2
 
 
@@ -32,8 +30,7 @@ class InvalidScheme(ValueError):
     """A scheme's data is wrong; the message says where, and what would be right."""
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureField:
+class SignatureField(NamedTuple):
     """Where the signatures are, headers or body. Split at `separator`, those that begin with `prefix` count."""
 
     headers: tuple[str, ...]
@@ -43,8 +40,7 @@ class SignatureField:
     encoding: Encoding = "hex"
 
 
-@dataclass(frozen=True, slots=True)
-class TimestampField:
+class TimestampField(NamedTuple):
     """When the sender signed: a header, an item of the signature header that begins with `prefix`, or in the body."""
 
     headers: tuple[str, ...]
@@ -53,8 +49,7 @@ class TimestampField:
     unit: Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """Where an event's id or type is: headers, a JSON pointer (RFC 6901) into the body, or a field of a form."""
 
     headers: tuple[str, ...]
@@ -62,8 +57,7 @@ class Location:
     form: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
+class Claims(NamedTuple):
     """What a JSON Web Token says of its request: names of the claims, and the issuer that must be in `iss`."""
 
     time: str
@@ -72,12 +66,12 @@ class Claims:
     issuer: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scheme:
     """How one kind of sender signs. `signed` is the signed material in parts: text, or one of the placeholders.
 
     `digest_parameter` names a query parameter of the signed URL that holds the body's SHA-256 (hexadecimal) when it is
-    there.
+    there. What follows from a scheme is worked out once, and not for each request.
     """
 
     kind: Kind
@@ -91,36 +85,48 @@ class Scheme:
     claims: Claims | None
     algorithm: Algorithm
     digest_parameter: str | None
+    _made: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @property
+    @cached_property
     def signs_id(self) -> bool:
         """Whether the signature covers the event's id, so that the id must be in a header."""
         return "{id}" in self.signed
 
-    @property
+    @cached_property
+    def signs_fields(self) -> bool:
+        """Whether a body must be parsed before its signature can be verified."""
+        in_body = [field for field in (self.signature, self.timestamp) if field is not None and field.pointer]
+        return bool(in_body) and ("{timestamp}" in self.signed or self.signature in in_body)
+
+    @cached_property
+    def dates_body(self) -> bool:
+        """Whether the time is in a body that is signed as it is."""
+        return self.timestamp is not None and self.timestamp.pointer is not None and not self.signs_fields
+
+    @cached_property
     def signs_url(self) -> bool:
         """Whether the request's URL, as its sender had it, is needed to verify."""
         in_token = self.claims is not None and self.claims.url_sha256 is not None
         return self.kind == "message-signature" or in_token or "{url}" in self.signed
 
-    @property
+    @cached_property
     def signs_body(self) -> bool:
         """Whether nobody but the sender could have changed the body."""
         whole = "{body}" in self.signed or "{params}" in self.signed
         return self.kind in ("jwt", "message-signature") or (self.kind not in ("token", "unsigned") and whole)
 
-    @property
+    @cached_property
     def verified_at_edge(self) -> bool:
         """Whether the signature can be checked without the body, with the standard library alone."""
         shared_secret_token = self.kind == "jwt" and self.algorithm == "HS256"
         return self.kind in ("token", "message-signature") or shared_secret_token or self.digest_parameter is not None
 
-    @property
+    @cached_property
     def needs_cryptography(self) -> bool:
         """Whether a public key verifies, for which Python's standard library has nothing."""
         return self.kind in ("ed25519", "ecdsa-p256") or (self.kind == "jwt" and self.algorithm == "ES256")
 
-    @property
+    @cached_property
     def header_names(self) -> tuple[str, ...]:
         """Every header that verification or identification reads, in lower case, each once."""
         fields = (self.signature, self.timestamp, self.id, self.type)
@@ -128,6 +134,14 @@ class Scheme:
         if self.kind == "message-signature":
             names += ["signature", "content-digest"]
         return tuple(dict.fromkeys(names))
+
+    def once(self, make: "Callable[[Scheme], _Made]") -> _Made:
+        """What `make` makes of this scheme, made when it is first asked for."""
+        try:
+            made: _Made = self._made[make]
+        except KeyError:
+            made = self._made[make] = make(self)
+        return made
 
 
 def load(description: object) -> Scheme:
@@ -148,8 +162,7 @@ def preset(name: str) -> Scheme:
 @cache
 def presets() -> Mapping[str, Mapping[str, Any]]:
     """The data of `schemes.json`, by name."""
-    text = (Path(__file__).parent / "schemes.json").read_text(encoding="utf-8")
-    return cast(Mapping[str, Mapping[str, Any]], json.loads(text))
+    return cast(Mapping[str, Mapping[str, Any]], json.loads(cast(bytes, pkgutil.get_data("common", "schemes.json"))))
 
 
 def _parse(data: object) -> Scheme:
@@ -157,8 +170,8 @@ def _parse(data: object) -> Scheme:
     fields.ignore("title", "documentation", "note", "handshake")
     digest_parameter = fields.inner("body_digest")
     scheme = Scheme(
-        kind=cast(Kind, fields.choice("kind", KINDS, "hmac")),
-        digest=cast(Digest, fields.choice("digest", tuple(DIGEST_BYTES), "sha256")),
+        kind=cast(Kind, fields.choice("kind", get_args(Kind), "hmac")),
+        digest=cast(Digest, fields.choice("digest", get_args(Digest), "sha256")),
         key_encoding=cast(KeyEncoding, fields.choice("key_encoding", KEY_ENCODINGS, "utf8")),
         signature=_signature(fields.inner("signature")),
         timestamp=_timestamp(fields.inner("timestamp")),
@@ -166,7 +179,7 @@ def _parse(data: object) -> Scheme:
         id=_location(fields.inner("id")),
         type=_location(fields.inner("type")),
         claims=_claims(fields.inner("claims")),
-        algorithm=cast(Algorithm, fields.choice("algorithm", ALGORITHMS, "HS256")),
+        algorithm=cast(Algorithm, fields.choice("algorithm", get_args(Algorithm), "HS256")),
         digest_parameter=digest_parameter.text("query", "") if digest_parameter else None,
     )
     fields.finish()
@@ -177,7 +190,7 @@ def _parse(data: object) -> Scheme:
 def _parts(signed: str) -> tuple[str, ...]:
     parts = tuple(part for part in _PLACEHOLDER.split(signed) if part)
     for part in parts:
-        if not _PLACEHOLDER.fullmatch(part) and (unknown := _UNKNOWN_PLACEHOLDER.search(part)):
+        if not _PLACEHOLDER.fullmatch(part) and (unknown := re.search(_UNKNOWN_PLACEHOLDER, part)):
             raise InvalidScheme(
                 f"scheme.signed has {unknown[0]}; known are {{id}}, {{timestamp}}, {{body}}, {{method}}, {{url}}, "
                 "{params} and JSON pointers such as {/token}"
@@ -193,7 +206,7 @@ def _signature(fields: "_Fields | None") -> SignatureField | None:
         pointer=fields.pointer(),
         prefix=fields.text("prefix", ""),
         separator=fields.choice("separator", SEPARATORS, None),
-        encoding=cast(Encoding, fields.choice("encoding", ENCODINGS, "hex")),
+        encoding=cast(Encoding, fields.choice("encoding", get_args(Encoding), "hex")),
     )
     fields.finish()
     if bool(field.headers) == bool(field.pointer):
@@ -208,7 +221,7 @@ def _timestamp(fields: "_Fields | None") -> TimestampField | None:
         headers=fields.headers(),
         prefix=fields.text("prefix", "") or None,
         pointer=fields.pointer(),
-        unit=cast(Unit, fields.choice("unit", UNITS, "seconds")),
+        unit=cast(Unit, fields.choice("unit", get_args(Unit), "seconds")),
     )
     fields.finish()
     if [bool(field.headers), bool(field.prefix), bool(field.pointer)].count(True) != 1:

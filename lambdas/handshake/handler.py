@@ -1,13 +1,18 @@
 """The handshake's entry point: event to webhook, reply to answer, one metric line for each answered challenge."""
 
+# ruff: noqa: E402 - garbage is not looked for while modules are loaded, which leave hardly any
+import gc
+
+gc.disable()
+
 import json
 import logging
 import os
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session, get_session  # boto3 would load what writes to S3, threads and processes too
 
 from common.envelope import read_envelope
 from common.keyring import KeyRing
@@ -16,6 +21,10 @@ from common.secret import live_versions
 from handshake.queue import Order, Queue
 from handshake.reply import Lane, Webhook, reply_to
 from handshake.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
 
 # A call may take 1 + 1 s to fail, and is tried twice at once: a sender waits some 3 s, and then sends again by itself.
 _AWS = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 2})
@@ -53,18 +62,22 @@ def _measure(webhook: Webhook) -> None:
 
 
 def _lane(settings: Settings) -> Lane:
-    session = boto3.Session()
+    session = get_session()
     return Lane(
         settings=settings,
         keyring=_keyring(session, settings),
-        queue=Queue(session.client("sqs", config=_AWS), settings.queue_url),
+        queue=Queue(cast("SQSClient", session.create_client("sqs", config=_AWS)), settings.queue_url),
     )
 
 
-def _keyring(session: boto3.Session, settings: Settings) -> KeyRing:
-    fetch = partial(live_versions, session.client("secretsmanager", config=_AWS), settings.secret_name)
+def _keyring(session: Session, settings: Settings) -> KeyRing:
+    client = cast("SecretsManagerClient", session.create_client("secretsmanager", config=_AWS))
+    fetch = partial(live_versions, client, settings.secret_name)
     return KeyRing(fetch, settings.scheme.key_encoding)
 
 
 settings = read_settings(os.environ)
 lane = _lane(settings)
+
+gc.freeze()  # what is loaded stays; without this it would all be looked at once, in the first call
+gc.enable()

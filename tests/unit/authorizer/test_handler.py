@@ -3,6 +3,8 @@ import gzip
 import hashlib
 import importlib
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,3 +143,42 @@ def test_a_missing_variable_is_named(name: str) -> None:
 def test_sources_that_can_not_be_read_are_an_error_at_start(text: str) -> None:
     with pytest.raises((ValueError, OSError)):
         read_settings(ENVIRONMENT | {"SOURCES": text})
+
+
+LOADED = "import sys, authorizer.handler; print(sorted({'http.client', 'ssl'} & sys.modules.keys()))"
+
+
+@pytest.mark.parametrize(
+    ("sources", "loaded"), [(["github", "stripe"], []), (["github", "token"], ["http.client", "ssl"])]
+)
+def test_what_speaks_https_is_loaded_at_the_start_where_a_source_needs_its_keys_here(
+    sources: list[str], loaded: list[str]
+) -> None:
+    variables = ENVIRONMENT | {"SOURCES": packed({name: {"scheme": name} for name in sources})}
+    folder = str(Path(__file__).parents[3] / "lambdas")
+    environment = {**os.environ, **variables, "PYTHONPATH": folder, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    run = subprocess.run(
+        [sys.executable, "-S", "-B", "-c", LOADED], env=environment, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == repr(loaded)
+
+
+def test_no_key_and_no_credential_is_read_before_a_request_needs_it(handler: ModuleType) -> None:
+    """A snapshot taken in between would keep what is old when it is restored. There are no credentials here at all."""
+    assert not any(name.startswith("AWS_ACCESS_KEY") for name in ENVIRONMENT)
+    assert handler.keyrings.keys() == {"partner"}
+    assert handler.keyrings["partner"]._keys == ()
+
+
+def test_a_key_is_as_old_as_its_reading_by_the_time_of_requests(
+    handler: ModuleType, event: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the process slept: it reads again upon the first request after it."""
+    texts = ["old"]
+    monkeypatch.setattr(handler.keyrings["partner"], "_fetch", lambda: texts)
+    event |= {"resource": "/webhooks/partner"}
+    event["multiValueHeaders"]["X-Webhook-Token"] = ["old"]
+    assert "head" in handler.handle(event, None)["context"]
+    texts[:] = ["new"]
+    event["requestContext"]["requestTimeEpoch"] += 3_600_000
+    assert handler.handle(event, None)["context"] == {"reason": "signature_mismatch"}

@@ -1,8 +1,9 @@
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -129,3 +130,121 @@ def test_the_endpoint_is_the_regions_own_unless_told_otherwise() -> None:
     assert host(AWS_REGION="eu-central-1") == "secretsmanager.eu-central-1.amazonaws.com"
     assert host(AWS_REGION="cn-north-1") == "secretsmanager.cn-north-1.amazonaws.com.cn"
     assert host(AWS_REGION="x", AWS_ENDPOINT_URL_SECRETS_MANAGER="http://[::1]:5/") == "::1"
+
+
+class Kept:
+    """Stands in for Secrets Manager and for Lambda's credentials: keeps connections open, and counts them."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.authorizations: list[str] = []
+        self.credentials: Any = {"AccessKeyId": "AKIDSNAP", "SecretAccessKey": "s", "Token": "t", "Expiration": "x"}
+        kept = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                kept.connections += 1
+                super().setup()
+
+            def do_GET(self) -> None:
+                assert self.path == "/credentials?a=b"
+                kept.authorizations.append(self.headers["Authorization"])
+                self._answer(200, kept.credentials)
+
+            def do_POST(self) -> None:
+                stage = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["VersionStage"]
+                kept.authorizations.append(self.headers["Authorization"].partition("/")[0])
+                self._answer(*({"AWSCURRENT": (200, {"SecretString": "new"})}.get(stage, MISSING)))
+
+            def _answer(self, status: int, answer: Any) -> None:
+                content = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def kept() -> Iterator[Kept]:
+    kept = Kept()
+    thread = threading.Thread(target=kept.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield kept
+    kept.server.shutdown()
+    thread.join()
+    kept.server.server_close()
+
+
+def test_both_versions_come_over_one_connection(kept: Kept) -> None:
+    client = SecretsManager({"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": kept.url, **CREDENTIALS})
+    assert client.live_versions("webhook-dev/partner") == ["new"]
+    assert len(kept.authorizations) == 2
+    assert kept.connections == 1
+
+
+def from_snapshot(kept: Kept) -> dict[str, str]:
+    return {
+        "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": kept.url,
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{kept.url}/credentials?a=b",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token",
+    }
+
+
+def test_a_function_that_starts_from_a_snapshot_gets_its_credentials_anew_for_each_reading(kept: Kept) -> None:
+    client = SecretsManager(from_snapshot(kept))
+    assert client.live_versions("webhook-dev/partner") == ["new"]
+    kept.credentials["AccessKeyId"] = "AKIDLATER"
+    assert client.live_versions("webhook-dev/partner") == ["new"]
+    signed = "AWS4-HMAC-SHA256 Credential="
+    assert kept.authorizations == ["token", *[f"{signed}AKIDSNAP"] * 2, "token", *[f"{signed}AKIDLATER"] * 2]
+
+
+def test_credentials_in_the_environment_are_looked_up_for_each_reading(kept: Kept) -> None:
+    environ = {"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": kept.url, **CREDENTIALS}
+    client = SecretsManager(environ)
+    environ["AWS_ACCESS_KEY_ID"] = "AKIDLATER"
+    client.live_versions("webhook-dev/partner")
+    assert kept.authorizations[0].endswith("AKIDLATER")
+
+
+@pytest.mark.parametrize("credentials", [[], {}, {"AccessKeyId": "AKIDSNAP", "SecretAccessKey": "sn4p-secret"}])
+def test_without_credentials_a_secret_is_unavailable_and_the_error_shows_none(kept: Kept, credentials: Any) -> None:
+    kept.credentials = credentials
+    with pytest.raises(SecretUnavailable, match="there are no credentials to ask with: KeyError") as error:
+        SecretsManager(from_snapshot(kept)).live_versions("webhook-dev/partner")
+    assert "sn4p-secret" not in str(error.value)
+
+
+def test_credentials_out_of_reach_are_a_secret_that_is_unavailable(kept: Kept) -> None:
+    environ = from_snapshot(kept) | {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1:1/"}
+    with pytest.raises(SecretUnavailable, match="no credentials to ask with: ConnectionRefusedError"):
+        SecretsManager(environ).live_versions("webhook-dev/partner")
+
+
+def test_the_systems_authorities_are_read_once_and_only_for_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[ssl.SSLContext] = []
+    real = ssl.create_default_context
+
+    def create() -> ssl.SSLContext:
+        made.append(real())
+        return made[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", create)
+    SecretsManager({"AWS_REGION": "x", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", **CREDENTIALS})
+    assert made == []
+    client = SecretsManager({"AWS_REGION": "x", "AWS_ENDPOINT_URL": "https://127.0.0.1:1", **CREDENTIALS})
+    for _ in range(2):
+        with pytest.raises(SecretUnavailable, match="ConnectionRefusedError"):
+            client.live_versions("webhook-dev/partner")
+    assert len(made) == 1
+    assert made[0].verify_mode is ssl.CERT_REQUIRED
+    assert made[0].check_hostname

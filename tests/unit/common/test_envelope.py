@@ -89,3 +89,13 @@ def test_any_text_is_an_envelope_or_malformed(text: str) -> None:
 def test_deeply_nested_text_is_malformed_too() -> None:
     with pytest.raises(MalformedEnvelope):
         read_envelope("[" * 100_000)
+
+
+any_text = st.text(st.characters(), max_size=40)
+
+
+@given(any_text, st.dictionaries(any_text, any_text, max_size=4), any_text)
+def test_a_head_is_the_json_that_a_library_writes(source: str, headers: dict[str, str], url: str) -> None:
+    document = {"source": source, "headers": headers} | ({"url": url} if url else {})
+    text = json.dumps(document, separators=(",", ":")).encode()
+    assert write_head(source, headers, url) == base64.urlsafe_b64encode(text).decode().rstrip("=")

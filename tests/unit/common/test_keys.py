@@ -1,7 +1,14 @@
+import hashlib
+import hmac
+from typing import get_args
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.keyring import MAX_AGE_SECONDS, MIN_AGE_SECONDS, RETRY_SECONDS, KeyRing
 from common.keys import InvalidKey, Key, read_keys
+from common.scheme import Digest
 
 
 def test_a_secret_is_one_key_or_a_json_list_of_keys() -> None:
@@ -152,3 +159,31 @@ def test_basic_credentials_are_user_and_password_and_become_what_a_header_carrie
     assert key.value == b"QWxhZGRpbjpvcGVuIHNlc2FtZQ=="
     with pytest.raises(InvalidKey):
         read_keys(["QWxhZGRpbjpvcGVuIHNlc2FtZQ=="], "basic")
+
+
+digests = st.sampled_from(get_args(Digest))
+materials = st.lists(st.lists(st.binary(max_size=200), max_size=4), min_size=1, max_size=3)
+
+
+@given(value=st.binary(min_size=1, max_size=300), digest=digests, several=materials)
+def test_a_mac_of_parts_is_the_hmac_of_them_together_however_often_the_key_was_used(
+    value: bytes, digest: Digest, several: list[list[bytes]]
+) -> None:
+    key = Key(value)
+    for parts in several:
+        whole = b"".join(parts)
+        assert key.mac(digest, parts) == hmac.digest(value, whole, digest)
+        assert key.hash(digest, parts) == hashlib.new(digest, value + whole).digest()
+
+
+@pytest.mark.parametrize("count", [63, 64, 65, 127, 128, 129])
+def test_a_key_as_long_as_the_block_of_its_digest_is_padded_and_a_longer_one_hashed(count: int) -> None:
+    for digest in get_args(Digest):
+        assert Key(b"k" * count).mac(digest, [b"body"]) == hmac.digest(b"k" * count, b"body", digest)
+
+
+def test_a_key_that_was_used_is_the_same_key_and_still_shows_nothing() -> None:
+    used = Key(b"s3cret")
+    used.mac("sha256", [b"body"])
+    assert (used, hash(used), used.id) == (Key(b"s3cret"), hash(Key(b"s3cret")), Key(b"s3cret").id)
+    assert repr(used) == repr(Key(b"s3cret")) == "Key()"

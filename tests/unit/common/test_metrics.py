@@ -1,5 +1,8 @@
 import json
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from common.metrics import metric_line
 
 
@@ -24,3 +27,12 @@ def test_a_line_is_what_cloudwatch_asks_for() -> None:
         "Stored": 2,
         "Delay_ms": [5, 7],
     }
+
+
+@given(st.integers(0, 10**13), st.text(max_size=20), st.sampled_from(["source", "key"]), st.text(max_size=20))
+def test_a_line_after_others_of_its_form_has_its_own_values(at_ms: int, value: str, name: str, namespace: str) -> None:
+    line = json.loads(metric_line(namespace, at_ms, {name: value}, {"Stored": at_ms}))
+    assert (line["_aws"]["Timestamp"], line[name], line["Stored"]) == (at_ms, value, at_ms)
+    assert line["_aws"]["CloudWatchMetrics"] == [
+        {"Namespace": namespace, "Dimensions": [[name]], "Metrics": [{"Name": "Stored", "Unit": "Count"}]}
+    ]
