@@ -14,9 +14,11 @@ def main() -> None:
     """Guard the process, put the function's code first on the path and run its handler, named by the only argument."""
     _thread.start_new_thread(_die_with, (_take_standard_input(),))
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
-    from awslambdaric.__main__ import main as serve  # the path is only now as Lambda has it
+    from awslambdaric.bootstrap import run  # the path is only now as Lambda has it
+    from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
-    serve(["awslambdaric", sys.argv[1]])
+    # Without a thread of its own for each wait, which is there for the compiled client: it lets no signal through.
+    run(sys.argv[1], LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
 
 
 def _take_standard_input() -> int:

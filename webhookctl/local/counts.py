@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ RECEIPTS_ROUTE = "/receipts/{id}"
 # API Gateway writes a dash for a variable without a value.
 NO_VALUE = ("", "-", None)
 UNKNOWN_ROUTE = ""
+
+# Of a measurement that has none of these names nothing would be counted: the authorizer's, one for each request.
+_COUNTED = re.compile(r"Stored|Duplicate|Conflict|Quarantined|Failed|Done|Rejected|Exhausted|Waiting|Deferred")
 
 
 @dataclass
@@ -59,7 +63,7 @@ class Counts:
 
     def add_log(self, line: str) -> None:
         """Count one line of a function's log if it is a measurement in CloudWatch's embedded metric format."""
-        if '"_aws"' not in line:
+        if '"_aws"' not in line or not _COUNTED.search(line):
             return
         entry = _object(line)
         lane = self.lanes.get(str(entry.get("source")))

@@ -80,19 +80,44 @@ def triggers(state: State) -> Iterator[Trigger]:
         )
 
 
+class Turnstile:
+    """Lets through one at a time, so many seconds apart; who comes when nobody has for a while does not wait.
+
+    One for all lanes: where events arrive faster than this machine runs an invocation for each, invocations take more
+    events each, instead of taking the time from each other and from accepting. Lambda has a machine for each.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._free_at = 0.0
+
+    async def wait(self) -> bool:
+        """Whether it took any time."""
+        now = asyncio.get_running_loop().time()
+        wait = self._free_at - now
+        self._free_at = max(now, self._free_at) + self._seconds
+        if wait > 0:
+            await asyncio.sleep(wait)
+        return wait > 0
+
+
 class EventSource:
     """Polls while it is started.
 
     `in_flight` are the invocations under way, `messages` what they have in hand, `peak` the most there were at once.
+    A batch that is not full goes through the turnstile, and what arrives while it waits there goes with it.
     """
 
-    def __init__(self, trigger: Trigger, queue: Queue, invoke: Invoke) -> None:
+    def __init__(
+        self, trigger: Trigger, queue: Queue, invoke: Invoke, *, turnstile: Turnstile | None = None
+    ) -> None:
         self.trigger = trigger
         self.in_flight = 0
         self.messages = 0
         self.peak = 0
         self._queue = queue
         self._invoke = invoke
+        self._turnstile = turnstile
         self._places = asyncio.Semaphore(trigger.max_concurrency)
         self._held: list[Message] = []
         self._poller: asyncio.Task[None] | None = None
@@ -134,14 +159,24 @@ class EventSource:
         batch, self._held = self._held, []
         while not batch:
             batch += await self._receive(self.trigger.batch_size)
+        if self._turnstile and len(batch) < self.trigger.batch_size and await self._turnstile.wait():
+            await self._fill(batch)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.trigger.window_seconds):
                 while len(batch) < self.trigger.batch_size and self.trigger.window_seconds:
                     batch += await self._receive(self.trigger.batch_size - len(batch))
         return batch
 
-    async def _receive(self, count: int) -> Sequence[Message]:
-        return await self._queue.receive(min(count, RECEIVE_MESSAGES), RECEIVE_SECONDS)
+    async def _fill(self, batch: list[Message]) -> None:
+        """With what is there."""
+        while len(batch) < self.trigger.batch_size:
+            received = await self._receive(self.trigger.batch_size - len(batch), 0)
+            if not received:
+                return
+            batch += received
+
+    async def _receive(self, count: int, wait_seconds: int = RECEIVE_SECONDS) -> Sequence[Message]:
+        return await self._queue.receive(min(count, RECEIVE_MESSAGES), wait_seconds)
 
     def _parts(self, batch: Sequence[Message]) -> list[list[Message]]:
         """The batch in parts that one payload holds, of at least one message each.
@@ -149,6 +184,8 @@ class EventSource:
         From a FIFO queue they are for one invocation after the other: what is left of a group must not run beside its
         beginning. From another queue only the first is returned, and the others begin the next batch.
         """
+        if sum(map(_most_bytes, batch)) <= MAX_PAYLOAD_BYTES:
+            return [list(batch)]
         parts: list[list[Message]] = []
         room = 0
         for message in batch:
@@ -204,6 +241,12 @@ class EventSource:
         except MalformedResponse as error:
             logger.warning("%s: a batch of %d counts as failed: %s", self.trigger.queue_name, len(batch), error)
         return ids
+
+
+def _most_bytes(message: Message) -> int:
+    """What a message takes of a payload at most: six bytes for a character, and the names and ids around it."""
+    attributes = len(message.message_attributes) and len(json.dumps(message.message_attributes, default=str))
+    return 6 * (len(message.body) + 2 * attributes) + 4096
 
 
 def _group(message: Message) -> str:

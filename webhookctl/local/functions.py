@@ -10,12 +10,12 @@ import random
 import secrets
 import socket
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, Self
 
 from webhookctl.local.environment import Environment
 from webhookctl.local.function_error import FunctionError
+from webhookctl.local.identifier import new_uuid
 from webhookctl.local.program import Machine, Program, program
 from webhookctl.local.runtime_api import MAX_PAYLOAD_BYTES, Invocation
 from webhookctl.local.state import State
@@ -28,6 +28,8 @@ MAX_ENVIRONMENTS = 4
 MAX_LANE_ENVIRONMENTS = 16
 # Lambda writes these to the function's log itself; a handler's own exception is logged by its runtime.
 LOGGED_BY_LAMBDA = frozenset({"Sandbox.Timedout", "Runtime.ExitError"})
+
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Function:
@@ -61,7 +63,7 @@ class Function:
 
         A call that is abandoned goes on: Lambda does not stop a function because its caller went away.
         """
-        payload = json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
+        payload = _JSON.encode(event).encode()
         if len(payload) > MAX_PAYLOAD_BYTES:
             sentence = f"Request must be smaller than {MAX_PAYLOAD_BYTES} bytes for the InvokeFunction operation"
             raise FunctionError("RequestTooLargeException", sentence)
@@ -101,7 +103,7 @@ class Function:
             self.busy += 1
             self.peak_busy = max(self.peak_busy, self.busy)
             try:
-                return await self._run(str(uuid.uuid4()), payload, trace_id)
+                return await self._run(new_uuid(), payload, trace_id)
             except FunctionError as error:
                 if error.error_type in LOGGED_BY_LAMBDA and not self._stopped:
                     self._on_line(error.error_message)
@@ -120,7 +122,7 @@ class Function:
         try:
             return await environment.invoke(Invocation(request_id, payload, deadline_ms, self.arn, trace_id))
         finally:
-            if environment.alive and environment.program == self.program:
+            if environment.alive and environment.program is self.program:
                 self._idle.append(environment)
             else:
                 await self._drop(environment)
@@ -198,9 +200,8 @@ class Functions:
 
     def function(self, arn: str) -> Function:
         """The function of an ARN or a name. Raises FunctionError when the state has none such."""
-        name = arn.split(":")[6] if arn.startswith("arn:") else arn
         try:
-            return self.by_name[name]
+            return self.by_name[_name(arn)]
         except KeyError:
             raise FunctionError("ResourceNotFoundException", f"Function not found: {arn}") from None
 
@@ -253,12 +254,17 @@ class _TraceSink:
 def _configurations(state: State) -> list[tuple[Mapping[str, Any], int]]:
     """Every function's values with the most execution environments that it gets here."""
     bounds = {
-        mapping.values["function_arn"]: min(block["maximum_concurrency"], MAX_LANE_ENVIRONMENTS)
+        _name(mapping.values["function_arn"]): min(block["maximum_concurrency"], MAX_LANE_ENVIRONMENTS)
         for mapping in state.resources("aws_lambda_event_source_mapping")
         for block in mapping.values.get("scaling_config") or []
     }
     functions = [resource.values for resource in state.resources("aws_lambda_function")]
-    return [(values, bounds.get(values["arn"], MAX_ENVIRONMENTS)) for values in functions]
+    return [(values, bounds.get(values["function_name"], MAX_ENVIRONMENTS)) for values in functions]
+
+
+def _name(arn: str) -> str:
+    """The function's name in an ARN, at whose end there may be a version or an alias."""
+    return arn.split(":")[6] if arn.startswith("arn:") else arn
 
 
 def _parse(answer: bytes) -> Any:

@@ -19,19 +19,12 @@ class LogPipe:
         self._reader, self.writer = os.pipe()
         os.set_blocking(self._reader, False)
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._reader, self.drain)
+        self._loop.add_reader(self._reader, self._read)
 
     def drain(self) -> None:
         """Deliver what was written until now; without this a handler's answer could overtake its log lines."""
-        while self._reader >= 0:
-            try:
-                chunk = os.read(self._reader, CHUNK_BYTES)
-            except BlockingIOError:
-                return
-            if not chunk:
-                self._close_reader()
-                return
-            self._split(chunk)
+        while self._reader >= 0 and self._read():
+            pass
 
     def close_writer(self) -> None:
         """Give up this process's copy of the writing end."""
@@ -44,6 +37,18 @@ class LogPipe:
         self.close_writer()
         self.drain()
         self._close_reader()
+
+    def _read(self) -> bool:
+        """Deliver what one read brings; whether there may be more."""
+        try:
+            chunk = os.read(self._reader, CHUNK_BYTES)
+        except BlockingIOError:
+            return False
+        if chunk:
+            self._split(chunk)
+        else:
+            self._close_reader()
+        return bool(chunk)
 
     def _split(self, chunk: bytes) -> None:
         *lines, self._rest = (self._rest + chunk).split(b"\n")

@@ -15,6 +15,7 @@ from webhookctl.cache import keep_newest, touch
 
 KEPT_FOLDERS = 20  # ten builds: other local stacks run from theirs
 RUNTIME_DISTRIBUTIONS = ("awslambdaric", "boto3")
+RUNTIME_CLIENT = Path(__file__).with_name("runtime_client.py")  # in place of the one that is compiled
 # Beside the zips: what is compiled for this machine and not installed in the virtual environment, whose own packages
 # may need another version of it.
 INSTALLED_BESIDE = "local"
@@ -79,7 +80,9 @@ def runtime_libraries(cache_dir: Path) -> Path:
 
     The virtual environment has much more, this project's sources among it: what a zip lacks must be missing here, too.
     """
-    entries = sorted({entry for distribution in _closure(RUNTIME_DISTRIBUTIONS) for entry in _top_level(distribution)})
+    found = {entry for distribution in _closure(RUNTIME_DISTRIBUTIONS) for entry in _top_level(distribution)}
+    replaced = {entry for entry in found if _import_name(entry.name) == RUNTIME_CLIENT.stem}
+    entries = sorted(found - replaced | {RUNTIME_CLIENT})
     digest = hashlib.sha256("\n".join(map(str, entries)).encode()).hexdigest()
     return _once(cache_dir / "runtime" / digest[:32], lambda folder: _link(entries, folder))
 
@@ -113,8 +116,11 @@ def _pin(name: str, version: str) -> Pin:
 
 
 def _import_name(path: str) -> str:
-    """`_cffi_backend` of `_cffi_backend.cpython-313-aarch64-linux-gnu.so`, `cffi` of `cffi/api.py`."""
-    return path.partition("/")[0].partition(".")[0]
+    """`_cffi_backend` of `_cffi_backend.cpython-313-aarch64-linux-gnu.so`, `cffi` of `cffi/api.py`.
+
+    And `six` of `__pycache__/six.cpython-313.pyc`, which would be believed whatever comes in the place of its source.
+    """
+    return path.removeprefix("__pycache__/").partition("/")[0].partition(".")[0]
 
 
 def _extract(archive: Path, installed: list[Path], folder: Path) -> None:

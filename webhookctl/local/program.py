@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from webhookctl.local.credentials import at_url, in_variables
 from webhookctl.local.package import runtime_libraries, unpack
 
 VERSION = "$LATEST"
@@ -38,7 +39,12 @@ def program(function: Mapping[str, Any], machine: Machine, trace_address: str) -
     return Program(
         handler=function["handler"],
         task_root=task_root,
-        variables={**_deployed(function), **_set_by_lambda(function, task_root), **_local(machine, trace_address)},
+        variables={
+            **_deployed(function),
+            **_set_by_lambda(function, task_root),
+            **_local(machine, trace_address),
+            **(at_url(machine.aws_endpoint_url) if _has_snapshots(function) else in_variables()),
+        },
         timeout_seconds=int(function["timeout"]),
     )
 
@@ -63,8 +69,8 @@ def _set_by_lambda(function: Mapping[str, Any], task_root: Path) -> dict[str, st
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function['runtime']}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function["memory_size"]),
         "AWS_LAMBDA_FUNCTION_NAME": name,
-        "AWS_LAMBDA_FUNCTION_VERSION": VERSION,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_FUNCTION_VERSION": function["version"] if _has_snapshots(function) else VERSION,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",  # here each environment is initialised, with snapshots too
         "AWS_LAMBDA_LOG_FORMAT": logging.get("log_format") or "Text",
         "AWS_LAMBDA_LOG_GROUP_NAME": logging.get("log_group") or f"/aws/lambda/{name}",
         "AWS_REGION": region,
@@ -81,11 +87,13 @@ def _local(machine: Machine, trace_address: str) -> dict[str, str]:
     """Where the same variables must differ here, and the one that sends boto3 to the local stack."""
     libraries = str(runtime_libraries(machine.cache_dir))
     return {
-        "AWS_ACCESS_KEY_ID": "local",
         "AWS_ENDPOINT_URL": machine.aws_endpoint_url,
-        "AWS_SECRET_ACCESS_KEY": "local",
-        "AWS_SESSION_TOKEN": "local",
         "AWS_XRAY_DAEMON_ADDRESS": trace_address,
         "LAMBDA_RUNTIME_DIR": libraries,
         "PYTHONPATH": libraries,
     }
+
+
+def _has_snapshots(function: Mapping[str, Any]) -> bool:
+    """Whether it starts from snapshots, for which modules/function publishes it: moto forgets `snap_start` itself."""
+    return bool(function.get("publish"))

@@ -112,25 +112,27 @@ def apply(
     _check_packages(root)
     cache_dir.mkdir(parents=True, exist_ok=True)
     report = on_progress or (lambda _progress: None)
-    with _only_one(cache_dir, report), _scratch(cache_dir) as scratch:
-        variables = terraform_environment(scratch)
-        terraform_version = _terraform_version(variables, scratch)
+    with tempfile.TemporaryDirectory(prefix="terraform-") as settings:
+        variables = terraform_environment(Path(settings))
+        terraform_version = _terraform_version(variables, Path(settings))
         _check_version(terraform_version, environment_dir)
         directory = cache_dir / f"{environment_dir.name}-{_digest(root, environment_dir, terraform_version)}"
-        if not force and (state := _kept(directory)):
+        if not force and (applied := _reused(directory)):
+            return applied  # without waiting for an apply of another environment
+        with _only_one(cache_dir, report), _scratch(cache_dir) as scratch:
+            if not force and (applied := _reused(directory)):
+                return applied
+            copy = _copy(root, environment_dir, scratch / "copy")
+            try:
+                text = _apply_copy(copy, variables, cache_dir, report)
+            except MotoFailed as error:
+                raise TerraformError(str(error)) from error
+            directory.mkdir(exist_ok=True)
+            (scratch / STATE_FILE).write_text(text, encoding="utf-8")
+            (scratch / STATE_FILE).replace(directory / STATE_FILE)
             touch(directory)
-            return Applied(state, reused=True, directory=directory)
-        copy = _copy(root, environment_dir, scratch / "copy")
-        try:
-            text = _apply_copy(copy, variables, cache_dir, report)
-        except MotoFailed as error:
-            raise TerraformError(str(error)) from error
-        directory.mkdir(exist_ok=True)
-        (scratch / STATE_FILE).write_text(text, encoding="utf-8")
-        (scratch / STATE_FILE).replace(directory / STATE_FILE)
-        touch(directory)
-        keep_newest(_states(cache_dir, environment_dir.name), KEPT_STATES)
-        return Applied(read_state(directory / STATE_FILE), reused=False, directory=directory)
+            keep_newest(_states(cache_dir, environment_dir.name), KEPT_STATES)
+            return Applied(read_state(directory / STATE_FILE), reused=False, directory=directory)
 
 
 def _states(cache_dir: Path, name: str) -> Iterator[Path]:
@@ -138,11 +140,13 @@ def _states(cache_dir: Path, name: str) -> Iterator[Path]:
     return (path.parent for path in cache_dir.glob(f"*/{STATE_FILE}") if path.parent.name.rpartition("-")[0] == name)
 
 
-def _kept(directory: Path) -> State | None:
+def _reused(directory: Path) -> Applied | None:
     try:
-        return read_state(directory / STATE_FILE)
+        state = read_state(directory / STATE_FILE)
     except StateError:
         return None
+    touch(directory)
+    return Applied(state, reused=True, directory=directory)
 
 
 @contextmanager
@@ -249,7 +253,7 @@ def _apply_copy(folder: Path, variables: Mapping[str, str], cache_dir: Path, rep
     with moto_server(_account_id(folder), cache_dir / "moto.log") as url:
         report(log.progress("init"))
         _run("init", ["-input=false", "-no-color"], folder, _with_provider_cache(variables, cache_dir))
-        local = {**variables, **_credentials(), **_installed_provider(folder), "AWS_ENDPOINT_URL": url()}
+        local = {**variables, **_credentials(), **installed_provider(folder), "AWS_ENDPOINT_URL": url()}
         _apply(folder, local, log, report)
         report(log.progress("show"))
         return _run("show", ["-json", "-no-color"], folder, local)
@@ -278,7 +282,7 @@ def _credentials() -> dict[str, str]:
     }
 
 
-def _installed_provider(folder: Path) -> dict[str, str]:
+def installed_provider(folder: Path) -> dict[str, str]:
     """A CLI configuration that names the provider which init has chosen and verified.
 
     Terraform otherwise reads and hashes the provider again at each command: 700 MB, some seconds each time. The

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.local.test_event_source import FUNCTION_ARN, a_trigger, until
 from webhookctl.local.aws.queue import Counts, Queue
 from webhookctl.local.aws.sqs import Sqs
-from webhookctl.local.event_source import EventSource
+from webhookctl.local.event_source import EventSource, Turnstile
 
 START = 1_700_000_000.0
 MEGABYTE = "x" * 1_000_000  # six of them, with what is around them, fill a payload
@@ -196,3 +196,40 @@ async def test_one_that_comes_again_before_its_function_ended_is_not_deleted_and
     await until(lambda: fifo.counts() == Counts(0, 0, 0))
     await source.stop(1)
     assert "comes again: InvalidParameterValue" in caplog.text
+
+
+async def test_what_arrives_while_a_batch_waits_for_its_turn_goes_with_it(
+    fifo: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile = ["C1", "D1", "E1"]
+    sleep = asyncio.sleep
+
+    async def arrive(seconds: float) -> None:
+        if seconds > 100:
+            send(fifo, *meanwhile)
+            meanwhile.clear()
+        else:
+            await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", arrive)
+    function = Function()
+    turnstile = Turnstile(600)
+    source = EventSource(a_trigger(queue_arn=fifo.arn, batch_size=3), fifo, function.invoke, turnstile=turnstile)
+    source.start()
+    send(fifo, "A1")
+    await until(lambda: function.done == ["A1"])
+    send(fifo, "B1")
+    await until(lambda: len(function.done) == 5)
+    await source.stop(1)
+    assert function.batches == [["A1"], ["B1", "C1", "D1"], ["E1"]]
+
+
+async def test_full_batches_have_no_turn_to_wait_for(fifo: Queue) -> None:
+    function = Function()
+    turnstile = Turnstile(600)
+    source = EventSource(a_trigger(queue_arn=fifo.arn, batch_size=2), fifo, function.invoke, turnstile=turnstile)
+    send(fifo, "A1", "B1", "C1", "D1", "E1")
+    source.start()
+    await until(lambda: len(function.done) == 5)
+    await source.stop(1)
+    assert function.batches == [["A1", "B1"], ["C1", "D1"], ["E1"]]

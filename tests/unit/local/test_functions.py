@@ -86,10 +86,11 @@ async def start(machine: Machine) -> AsyncIterator[Start]:
             files: dict[str, str] | None = None,
             on_log: Callable[[str, str], None] = lambda _name, _line: None,
             mapped: int | None = None,
+            alias: str = "",
             **values: Any,
         ) -> Functions:
             package(machine.build_dir, files or {"app.py": HANDLER})
-            functions = Functions.from_state(state(mapped, **values), machine, on_log)
+            functions = Functions.from_state(state(mapped, alias, **values), machine, on_log)
             return await stack.enter_async_context(functions)
 
         yield start
@@ -101,7 +102,7 @@ def package(build_dir: Path, files: dict[str, str]) -> None:
             archive.writestr(name, text)
 
 
-def state(maximum_concurrency: int | None = None, **values: Any) -> State:
+def state(maximum_concurrency: int | None = None, alias: str = "", **values: Any) -> State:
     function = {
         "function_name": "f",
         "arn": f"{ARN}f",
@@ -113,7 +114,7 @@ def state(maximum_concurrency: int | None = None, **values: Any) -> State:
         "environment": [{"variables": {"TABLE_NAME": "events"}}],
         **values,
     }
-    mapping = {"function_arn": f"{ARN}f", "scaling_config": [{"maximum_concurrency": maximum_concurrency}]}
+    mapping = {"function_arn": f"{ARN}f{alias}", "scaling_config": [{"maximum_concurrency": maximum_concurrency}]}
     mappings = [] if maximum_concurrency is None else [("aws_lambda_event_source_mapping", mapping)]
     return State({}, tuple(_resource(*item) for item in [("aws_lambda_function", function), *mappings]))
 
@@ -184,6 +185,15 @@ async def test_a_function_has_the_deployed_variables_and_those_that_lambda_sets(
         "PYTHONPATH",
         "_X_AMZN_TRACE_ID",
     } - ({"LC_CTYPE"} - set(environment))
+
+
+async def test_a_function_that_starts_from_snapshots_finds_its_credentials_at_a_url(start: Start) -> None:
+    functions = await start(publish=True, version="7")
+    environment = (await functions.invoke("f", {}))["environment"]
+    assert environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == "http://127.0.0.1:9/credentials"
+    assert environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"]
+    assert not {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} & environment.keys()
+    assert environment["AWS_LAMBDA_FUNCTION_VERSION"] == "7"
 
 
 async def test_a_handler_finds_an_empty_standard_input(start: Start) -> None:
@@ -351,6 +361,12 @@ async def test_invocations_beyond_a_lanes_maximum_wait_for_their_turn(start: Sta
     assert len({answer["pid"] for answer in answers}) == 2
     assert functions.function("f").peak_busy == 2
     assert functions.function("f").busy == 0
+
+
+async def test_a_function_is_called_and_bounded_under_its_alias_as_under_its_name(start: Start) -> None:
+    functions = await start(mapped=2, alias=":live")
+    answers = await asyncio.gather(*(functions.invoke(f"{ARN}f:live", {"sleep": 0.02}) for _ in range(8)))
+    assert len({answer["pid"] for answer in answers}) == functions.function("f").peak_busy == 2
 
 
 async def test_reserved_concurrency_throttles(start: Start) -> None:

@@ -31,12 +31,15 @@ def archive(folder: Path, *names: str) -> Path:
 def test_a_compiled_package_gives_way_to_the_one_installed_here(tmp_path: Path) -> None:
     wheel = f"cffi-{importlib.metadata.version('cffi')}.dist-info/WHEEL"
     backend = "_cffi_backend.cpython-313-aarch64-linux-gnu.so"
-    folder = unpack(archive(tmp_path, wheel, "cffi/api.py", backend, "pycparser/ply.py", "cffi_like.py"), tmp_path)
+    bytecode = "__pycache__/_cffi_backend.cpython-313.pyc"
+    names = (wheel, "cffi/api.py", backend, bytecode, "pycparser/ply.py", "cffi_like.py")
+    folder = unpack(archive(tmp_path, *names), tmp_path)
     installed = Path(str(importlib.metadata.distribution("cffi").locate_file("cffi")))
     assert (folder / "cffi").resolve() == installed.resolve()
     assert [each.is_symlink() for each in folder.glob("_cffi_backend*.so")] == [True]
     assert (folder / "pycparser" / "ply.py").read_text() == (folder / "cffi_like.py").read_text() == "from the zip"
     assert not list(folder.glob("cryptography*"))
+    assert not (folder / "__pycache__").exists()
 
 
 def test_what_is_pure_python_is_the_zips_own(tmp_path: Path) -> None:

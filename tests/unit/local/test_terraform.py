@@ -33,6 +33,9 @@ from pathlib import Path
 
 notes = Path({notes!r})
 step = sys.argv[1]
+if step == "version":
+    print(json.dumps({{"terraform_version": os.environ.get("FAKE_VERSION", "1.11.4")}}))
+    sys.exit()
 names = ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "TF_CLI_CONFIG_FILE")
 note = {{
     "arguments": sys.argv[1:],
@@ -40,11 +43,8 @@ note = {{
     "files": sorted(str(p.relative_to(Path.cwd().parents[1])) for p in Path.cwd().parents[1].rglob("*") if p.is_file()),
     "override": "".join(p.read_text() for p in Path.cwd().glob("*_override.tf")),
     "environment": {{name: os.environ.get(name) for name in names}},
-    "configuration": Path(os.environ["TF_CLI_CONFIG_FILE"]).read_text() if step != "version" else "",
+    "configuration": Path(os.environ["TF_CLI_CONFIG_FILE"]).read_text(),
 }}
-if step == "version":
-    print(json.dumps({{"terraform_version": os.environ.get("FAKE_VERSION", "1.11.4")}}))
-    sys.exit()
 with (notes / "calls.jsonl").open("a") as calls:
     calls.write(json.dumps(note) + "\\n")
 if step == os.environ.get("FAKE_FAILS"):
@@ -319,6 +319,18 @@ def test_a_second_apply_waits_for_the_first_says_so_and_uses_its_state(repositor
 
     assert steps[1] == ["wait"]
     assert [result.reused for result in applied] == [False, True]
+
+
+def test_what_is_applied_already_waits_for_no_apply_of_another_environment(repository: Repository) -> None:
+    apply(repository.environment, repository.cache)
+    meanwhile: list[bool] = []
+
+    def look(progress: Progress) -> None:
+        if progress.step == "init":
+            meanwhile.append(apply(repository.environment, repository.cache).reused)
+
+    apply(repository.root / "envs" / "prod", repository.cache, on_progress=look)
+    assert meanwhile == [True]
 
 
 def test_an_interruption_ends_terraform_and_leaves_nothing(

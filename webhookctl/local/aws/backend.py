@@ -1,11 +1,13 @@
 """The AWS services that a running environment uses, in this process: SQS, DynamoDB and Secrets Manager."""
 
+import datetime
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiohttp import web
 
+from webhookctl.local import credentials
 from webhookctl.local.aws.errors import AwsError, SqsError
 from webhookctl.local.aws.moto_service import MotoServices
 from webhookctl.local.aws.queue import Queue
@@ -86,6 +88,9 @@ class Backend:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer an SDK's HTTP request. Signatures, account and region in it are not looked at."""
+        if request.path == credentials.PATH:
+            given = credentials.answer(request.headers.get("Authorization"), datetime.datetime.now(datetime.UTC))
+            return web.json_response(given[1], status=given[0])
         body = await request.read()
         target = request.headers.get("X-Amz-Target", "")
         if target.startswith("AmazonSQS."):

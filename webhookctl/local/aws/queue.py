@@ -11,7 +11,6 @@ import hashlib
 import heapq
 import json
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +32,7 @@ from webhookctl.local.aws.message import (
 )
 from webhookctl.local.aws.message_groups import MessageGroups
 from webhookctl.local.aws.waiting import Line, Waiting
+from webhookctl.local.identifier import new_uuid
 
 MAX_IN_FLIGHT = 120_000
 MAX_RECEIVED = 10
@@ -185,7 +185,7 @@ class Queue:
         deduplication_id = self._deduplication_id(body, deduplication_id)
         now = self._clock()
         entry = Entry(
-            str(uuid.uuid4()),
+            new_uuid(),
             body,
             hashlib.md5(body.encode(), usedforsecurity=False).hexdigest(),
             dict(message_attributes),

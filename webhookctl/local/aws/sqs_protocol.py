@@ -7,14 +7,15 @@ names of the query protocol's flattened lists. A query request is answered in XM
 
 import json
 import re
-import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, unquote_to_bytes
 from xml.sax.saxutils import escape
 
 from webhookctl.local.aws.errors import AwsError, SqsError
+from webhookctl.local.identifier import new_uuid
 
 JSON_TYPE = "application/x-amz-json-1.0"
 JSON_ERROR_NAMES = {
@@ -73,11 +74,24 @@ def parse_form(form: bytes) -> dict[str, Any]:
     for pair in form.split(b"&"):
         if pair:
             name, _, value = pair.partition(b"=")
-            _insert(tree, unquote_plus(name.decode("latin-1")).split("."), unquote_plus(value.decode("latin-1")))
+            _insert(tree, _path(name), _decoded(value))
     return _as_json(tree)
 
 
-def _insert(tree: dict[str, Any], path: list[str], value: str) -> None:
+@lru_cache(maxsize=1024)  # a template writes the same few into every request
+def _path(name: bytes) -> tuple[str, ...]:
+    return tuple(_decoded(name).split("."))
+
+
+def _decoded(text: bytes) -> str:
+    if b"%" not in text:
+        return text.decode("latin-1").replace("+", " ")
+    if text.isascii():  # then its escapes can be taken for bytes before they are for text, which is quicker
+        return unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8", "replace")
+    return unquote_plus(text.decode("latin-1"))
+
+
+def _insert(tree: dict[str, Any], path: Sequence[str], value: str) -> None:
     for part in path[:-1]:
         tree = tree.setdefault(part, {})
         if not isinstance(tree, dict):
@@ -113,7 +127,7 @@ def query_json(operation: str, answer: Mapping[str, Any]) -> bytes:
     if operation == "SendMessage":
         absent = ("MD5OfMessageAttributes", "MD5OfMessageSystemAttributes", "SequenceNumber")
         result = dict.fromkeys(absent) | result
-    envelope: dict[str, Any] = {"ResponseMetadata": {"RequestId": str(uuid.uuid4())}}
+    envelope: dict[str, Any] = {"ResponseMetadata": {"RequestId": new_uuid()}}
     if result:
         envelope = {f"{operation}Result": result} | envelope
     return json.dumps({f"{operation}Response": envelope}).encode()
@@ -122,7 +136,7 @@ def query_json(operation: str, answer: Mapping[str, Any]) -> bytes:
 def query_json_error(error: AwsError) -> bytes:
     """The same for a refusal."""
     detail = {"Code": error.code, "Message": error.message, "Type": "Sender" if error.status < 500 else "Receiver"}
-    return json.dumps({"Error": detail, "RequestId": str(uuid.uuid4())}).encode()
+    return json.dumps({"Error": detail, "RequestId": new_uuid()}).encode()
 
 
 def json_response(answer: Mapping[str, Any]) -> Response:
@@ -144,7 +158,7 @@ def query_response(operation: str, answer: Mapping[str, Any], *, as_json: bool) 
     if as_json:
         return Response(200, _headers("application/json"), query_json(operation, answer))
     result = "".join(_element(name, value, operation) for name, value in answer.items())
-    metadata = f"<ResponseMetadata><RequestId>{uuid.uuid4()}</RequestId></ResponseMetadata>"
+    metadata = f"<ResponseMetadata><RequestId>{new_uuid()}</RequestId></ResponseMetadata>"
     return Response(
         200,
         _headers("text/xml"),
@@ -158,12 +172,12 @@ def query_error(error: AwsError, *, as_json: bool) -> Response:
     if as_json:
         return Response(error.status, _headers("application/json"), query_json_error(error))
     detail = f"<Type>Sender</Type><Code>{_text(error.code)}</Code><Message>{_text(error.message)}</Message><Detail/>"
-    text = f"<ErrorResponse><Error>{detail}</Error><RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>"
+    text = f"<ErrorResponse><Error>{detail}</Error><RequestId>{new_uuid()}</RequestId></ErrorResponse>"
     return Response(error.status, _headers("text/xml"), f'<?xml version="1.0"?>{text}'.encode())
 
 
 def _headers(content_type: str) -> dict[str, str]:
-    return {"Content-Type": content_type, "x-amzn-RequestId": str(uuid.uuid4())}
+    return {"Content-Type": content_type, "x-amzn-RequestId": new_uuid()}
 
 
 def _element(name: str, value: Any, operation: str) -> str:

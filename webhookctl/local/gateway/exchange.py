@@ -3,7 +3,6 @@
 import base64
 import secrets
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +12,7 @@ from urllib.parse import unquote_plus
 from webhookctl.local.gateway.headers import Headers
 from webhookctl.local.gateway.model import Api, Route
 from webhookctl.local.gateway.tracing import Trace
+from webhookctl.local.identifier import new_uuid
 
 
 @dataclass(slots=True)
@@ -73,7 +73,7 @@ def first_context(
         "path": full_path,
         "protocol": protocol,
         # A client may set it; the extended one it may not (API Gateway Developer Guide, `$context.requestId`).
-        "requestId": headers.find("x-amzn-requestid") or str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)),
+        "requestId": headers.find("x-amzn-requestid") or new_uuid(),
         "requestTime": _request_time(int(now)),
         "requestTimeEpoch": int(now * 1000),
         "stage": api.stage.name,

@@ -49,9 +49,11 @@ class Headers:
 
     def set(self, name: str, value: str) -> None:
         """Put a header in, in place of any that had this name."""
-        for spelled in [each for each in self.multi if each.lower() == name.lower()]:
-            del self.multi[spelled], self.single[spelled]
-        self.multi[name], self.single[name], self._folded[name.lower()] = [value], value, value
+        folded = name.lower()
+        if folded in self._folded:
+            for spelled in [each for each in self.multi if each.lower() == folded]:
+                del self.multi[spelled], self.single[spelled]
+        self.multi[name], self.single[name], self._folded[folded] = [value], value, value
 
     def add_forwarding(self, source_ip: str) -> None:
         """Add what API Gateway adds for the caller's address and its own end of the connection."""

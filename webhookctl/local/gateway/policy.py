@@ -49,17 +49,17 @@ class SourceAddress:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement; action and resource are patterns with `*` and `?`."""
+    """One statement. `invoking`: its actions are about that; resources are patterns with `*` and `?`."""
 
     allows: bool
-    actions: tuple[str, ...]
+    invoking: bool
     resources: tuple[str, ...]
     conditions: tuple[SourceAddress, ...] = ()
 
     def applies(self, arn: str, source_ip: str) -> bool:
         """Whether the statement is about invoking `arn` from this address."""
         return (
-            any(matches(pattern, INVOKE, ignore_case=True) for pattern in self.actions)
+            self.invoking
             and any(matches(pattern, arn) for pattern in self.resources)
             and all(condition.holds(source_ip) for condition in self.conditions)
         )
@@ -107,17 +107,22 @@ def parse_policy(document: object, *, execution_arn: str = "", with_principal: b
     return Policy(tuple(_statement(each, execution_arn, with_principal=with_principal) for each in statements))
 
 
-def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
+def matches(pattern: str, text: str) -> bool:
     """Match as IAM does: `*` is any run of characters, slashes and colons too, `?` is any one."""
-    if "*" not in pattern and "?" not in pattern and not ignore_case:
+    if "*" not in pattern and "?" not in pattern:
         return pattern == text
-    return _compiled(pattern, ignore_case=ignore_case).fullmatch(text) is not None
+    return _compiled(pattern).fullmatch(text) is not None
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str, *, ignore_case: bool) -> re.Pattern[str]:
-    translated = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
-    return re.compile(translated, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+def _is_invoke(pattern: str) -> bool:
+    """Whether a pattern of actions, whose case does not count, fits the one that requests here are about."""
+    return re.compile(_compiled(pattern).pattern, re.DOTALL | re.IGNORECASE).fullmatch(INVOKE) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile("".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern), re.DOTALL)
 
 
 @lru_cache(maxsize=1024)
@@ -145,7 +150,7 @@ def _statement(value: object, execution_arn: str, *, with_principal: bool) -> St
         raise MalformedPolicy("only the Principal * is evaluated, requests here have no AWS identity")
     return Statement(
         allows=value["Effect"] == "Allow",
-        actions=_texts(value.get("Action"), "Action"),
+        invoking=any(_is_invoke(pattern) for pattern in _texts(value.get("Action"), "Action")),
         resources=tuple(_full_arn(each, execution_arn) for each in _texts(value.get("Resource"), "Resource")),
         conditions=tuple(_conditions(value.get("Condition") or {})),
     )

@@ -24,6 +24,8 @@ _TEXT_METHODS: Mapping[str, Callable[..., object]] = {
     "replaceAll": str.replace,
 }
 
+_WITHOUT_PROPERTIES = (str, int, float, list)
+
 PRINTED_OTHERWISE = secrets.token_hex(16)
 """In the text that stands for a map, a list or a fraction, whose forms differ. A template may look at that text, as at
 the brace that all maps begin with, but must not write it."""
@@ -51,7 +53,7 @@ class Reference:
             if value is None:
                 return None
             if arguments is None:
-                value = None if isinstance(value, str | int | float | list) else value[name]
+                value = None if isinstance(value, _WITHOUT_PROPERTIES) else value[name]
             else:
                 value = _call(value, name, [each.calculate(namespace, loader) for each in arguments])
         return value
@@ -101,7 +103,7 @@ def _call(value: Any, name: str, arguments: list[Any]) -> Any:
     """What a method returns. Velocity takes a call of a method that there is none of for null, which only `get` may be:
     a way through a document that leads to something else than a map.
     """
-    if name == "get" and isinstance(value, str | int | float | list):
+    if name == "get" and isinstance(value, _WITHOUT_PROPERTIES):
         return value[arguments[0]] if isinstance(value, list) and type(arguments[0]) is int else None
     return _method(value, name)(*arguments)
 

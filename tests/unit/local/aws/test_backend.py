@@ -2,16 +2,19 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.credentials import ContainerProvider
 from botocore.exceptions import ClientError
 from moto.core.base_backend import BackendDict
 
 from webhookctl.local.aws.backend import Backend
 from webhookctl.local.aws.errors import AwsError
+from webhookctl.local.credentials import answer, at_url, in_variables
 from webhookctl.local.state import Resource, State
 
 Serve = Callable[[Backend], str]
@@ -341,6 +344,14 @@ def test_the_value_before_stays_readable_as_the_previous_one(client: Callable[[s
 
 def test_who_one_is_can_be_asked(client: Callable[[str], Any]) -> None:
     assert client("sts").get_caller_identity()["Account"] == ACCOUNT
+
+
+def test_an_sdk_finds_the_credentials_of_a_function_that_starts_from_snapshots(serve: Serve, backend: Backend) -> None:
+    variables = at_url(serve(backend))
+    found = ContainerProvider(variables).load()
+    assert found is not None
+    assert found.get_frozen_credentials().access_key == in_variables()["AWS_ACCESS_KEY_ID"]
+    assert answer("guessed", datetime.now(UTC))[0] == 403
 
 
 def test_what_the_local_stack_lacks_is_refused_by_name(client: Callable[[str], Any], backend: Backend) -> None:

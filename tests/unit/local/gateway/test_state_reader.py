@@ -96,6 +96,17 @@ def test_an_integration_with_a_function_is_read_as_it_is_deployed() -> None:
     assert len(route.integration.responses) == 2
 
 
+def test_functions_may_be_called_under_an_alias() -> None:
+    def invoked(arn: str) -> str:
+        return f"arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/{arn}/invocations"
+
+    changes: dict[str, dict[str, Any]] = {"authorizer": {"authorizer_uri": invoked(f"{FUNCTION_ARN}:live")}}
+    [route] = read_api(invoking("{}", changes=changes, uri=invoked(f"{HANDSHAKE_ARN}:live"))).routes
+    assert route.integration.backend == Function(f"{HANDSHAKE_ARN}:live")
+    assert route.authorizer is not None
+    assert route.authorizer.function_arn == f"{FUNCTION_ARN}:live"
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
