@@ -67,10 +67,10 @@ def decide(arrival: Arrival, sources: Mapping[str, Source], keyring: Callable[[S
     scheme = source.scheme
     try:
         _check_content(arrival.headers, source)
-        request = Request(arrival.headers, url=_signed_url(arrival, source) if scheme.signs_url else "")
+        request = Request(arrival.headers, "POST", _signed_url(arrival, source) if scheme.signs_url else "")
         head = read_head(scheme, request)
         check_freshness(head, arrival.received_at, source.tolerance_seconds)
-        if scheme.verified_at_edge and head.materials:
+        if head.materials and scheme.verified_at_edge:
             _check_signature(scheme, head, keyring(source), arrival.received_at)
         written = write_head(source.name, _forwarded(arrival.headers, scheme, head), request.url)
     except NotGenuine as refusal:

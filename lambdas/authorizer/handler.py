@@ -14,7 +14,7 @@ from typing import Any
 
 from authorizer.decision import Allowed, Arrival, Denied, decide
 from authorizer.settings import read_settings
-from common.headers import Headers, gather_values
+from common.headers import gather_values
 from common.keyring import KeyRing
 from common.metrics import metric_line
 
@@ -31,42 +31,39 @@ def handle(event: dict[str, Any], _context: object) -> dict[str, Any]:
     context = event["requestContext"]
     arrival = Arrival(
         source=event["resource"].rpartition("/")[2],
-        headers=_headers(event),
+        # `headers` has only one of the values of a repeated header.
+        headers=gather_values(event.get("multiValueHeaders") or {}),
         # With the stage in it, or a custom domain's base path: as the sender wrote it.
         url=f"https://{context.get('domainName', '')}{context.get('path', '')}",
         query=event.get("multiValueQueryStringParameters") or {},
-        received_at=context.get("requestTimeEpoch", time.time() * 1000) / 1000,
+        received_at=(context.get("requestTimeEpoch") or time.time() * 1000) / 1000,
     )
     decision = decide(arrival, settings.sources, lambda source: keyrings[source.name])
     _measure(arrival, decision, context.get("extendedRequestId"))
     return _policy(event["methodArn"], arrival.source, decision)
 
 
-def _headers(event: dict[str, Any]) -> Headers:
-    headers = event.get("multiValueHeaders") or {}  # `headers` has only one of the values of a repeated header
-    return gather_values(headers)
-
-
 def _policy(method_arn: str, source: str, decision: Allowed | Denied) -> dict[str, Any]:
     # Denied in so many words: an answer that merely allows nothing would let the request in where the API's resource
     # policy allows it.
-    effect = "Allow" if isinstance(decision, Allowed) else "Deny"
+    if isinstance(decision, Allowed):
+        effect, context = "Allow", _context_of(decision)
+    else:
+        effect, context = "Deny", {"reason": decision.reason.value}
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": method_arn}
     return {
         "principalId": source,
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        "context": _answer_context(decision),
+        "context": context,
     }
 
 
-def _answer_context(decision: Allowed | Denied) -> dict[str, str]:
-    if isinstance(decision, Denied):
-        return {"reason": decision.reason.value}
-    context = {"head": decision.head}
-    if decision.group:
-        context["group"] = decision.group
-    if decision.deduplication_id:
-        context["deduplication_id"] = decision.deduplication_id
+def _context_of(allowed: Allowed) -> dict[str, str]:
+    context = {"head": allowed.head}
+    if allowed.group:
+        context["group"] = allowed.group
+    if allowed.deduplication_id:
+        context["deduplication_id"] = allowed.deduplication_id
     # Lambda's own trace header of this invocation, not the request's: a sender must not choose what SQS is given.
     trace = os.environ.get("_X_AMZN_TRACE_ID")
     if trace and _TRACE_HEADER.fullmatch(trace):

@@ -10,9 +10,10 @@ import json
 import ssl
 import urllib.parse
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 TIMEOUT_SECONDS = 2
 _SERVICE = "secretsmanager"
@@ -24,7 +25,8 @@ class SecretUnavailable(Exception):
     """Secrets Manager did not give the secret. The message has its error code, never a value."""
 
 
-class _Credentials(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False)
+class _Credentials:
     access_key_id: str
     secret_access_key: str
     session_token: str
@@ -134,7 +136,8 @@ def _credentials(environ: Mapping[str, str]) -> _Credentials:
         connection.request("GET", path, headers={"authorization": environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")})
         given = _object(connection.getresponse().read())
         return _Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["Token"])
-    except (OSError, http.client.HTTPException, KeyError) as error:
+    except (OSError, http.client.HTTPException, KeyError, TypeError, ValueError) as error:
+        # Without what it says: of a header that can't be sent, that is the token.
         raise SecretUnavailable(f"there are no credentials to ask with: {type(error).__name__}") from None
     finally:
         connection.close()

@@ -265,6 +265,8 @@ def _check(scheme: Scheme) -> None:
     if scheme.kind in ("token", "unsigned", "jwt", "message-signature"):
         if scheme.timestamp is not None:
             raise InvalidScheme(f"scheme.timestamp is not for kind {scheme.kind}, which signs no such time")
+        if scheme.signed != ("{body}",) or scheme.digest_parameter is not None:
+            raise InvalidScheme(f"scheme.signed and scheme.body_digest are not for kind {scheme.kind}: it needs none")
         return
     _check_signed(scheme)
 

@@ -143,7 +143,7 @@ async def send(requests: Sequence[bytes], plan: Plan) -> Sent:
     for _ in range(plan.connections):
         _, connection = await loop.create_connection(lambda: _Connection(load), "127.0.0.1", plan.port)
         connections.append(connection)
-    print("ready", flush=True)
+    print("ready", flush=True)  # noqa: T201
     sys.stdin.readline()
     cpu_seconds = time.process_time()
     load.started, load.busy = time.perf_counter(), len(connections)
@@ -160,4 +160,4 @@ async def send(requests: Sequence[bytes], plan: Plan) -> Sent:
 
 if __name__ == "__main__":
     sent = asyncio.run(send(read_requests(Path(sys.argv[1])), Plan(**json.loads(sys.argv[2]))))
-    print(json.dumps(asdict(sent)))
+    print(json.dumps(asdict(sent)))  # noqa: T201

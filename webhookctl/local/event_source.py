@@ -108,9 +108,7 @@ class EventSource:
     A batch that is not full goes through the turnstile, and what arrives while it waits there goes with it.
     """
 
-    def __init__(
-        self, trigger: Trigger, queue: Queue, invoke: Invoke, *, turnstile: Turnstile | None = None
-    ) -> None:
+    def __init__(self, trigger: Trigger, queue: Queue, invoke: Invoke, *, turnstile: Turnstile | None = None) -> None:
         self.trigger = trigger
         self.in_flight = 0
         self.messages = 0

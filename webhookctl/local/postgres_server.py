@@ -190,7 +190,7 @@ def _temporary_folder() -> Path:
     """One that the server's user can reach: a root's folder for temporary files may be closed to everybody else."""
     usual = Path(tempfile.gettempdir())
     closed = os.geteuid() == 0 and not all(part.stat().st_mode & stat.S_IXOTH for part in (usual, *usual.parents))
-    return Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp" if closed else None))
+    return Path(tempfile.mkdtemp(prefix="postgres-", dir="/tmp" if closed else None))  # noqa: S108  # mkdtemp makes it safe
 
 
 def _free_port() -> int:

@@ -29,7 +29,7 @@ class _Connection:
         self._post = b""
 
     def next(self) -> tuple[bytes, dict[str, str]]:
-        """The body and the headers of the next invocation. Raises RuntimeError for a refusal, of what was posted too."""
+        """The body and the headers of the next invocation. Raises RuntimeError for a refusal, of a post too."""
         post, self._post = self._post, b""
         self._socket.sendall(post + f"GET {INVOCATION}/next HTTP/1.1\r\n{self._head}\r\n".encode("latin-1"))
         if post:

@@ -69,6 +69,21 @@ def test_a_field_that_is_null_is_as_if_it_were_not_there() -> None:
         ({"signature": SIGNATURE, "key_encoding": 5}, "key_encoding must be one of"),
         ({"signature": SIGNATURE, "signed": "{timestmap}{body}"}, "has {timestmap}; known are {id}"),
         ({"kind": "token", "signature": SIGNATURE, "timestamp": {"header": "X-Time"}}, "is not for kind token"),
+        ({"kind": "token", "signature": SIGNATURE, "signed": "{body}{id}"}, "are not for kind token"),
+        ({"kind": "unsigned", "signed": "{id}.{body}"}, "are not for kind unsigned"),
+        (
+            {
+                "kind": "jwt",
+                "signature": SIGNATURE,
+                "claims": {"body_sha256": "b"},
+                "body_digest": {"query": "d"},
+            },
+            "are not for kind jwt",
+        ),
+        (
+            {"kind": "message-signature", "signature": SIGNATURE, "body_digest": {"query": "d"}},
+            "are not for kind message-signature",
+        ),
     ],
 )
 def test_wrong_data_is_refused_with_a_sentence_that_says_where(data: Any, sentence: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from webhookctl.local import package
-from webhookctl.local.package import INSTALLED_BESIDE, MissingZip, NotCompiledHere, unpack
+from webhookctl.local.package import INSTALLED_BESIDE, MissingZip, NotCompiledHere, runtime_libraries, unpack
 
 
 def test_of_the_unpacked_packages_those_used_last_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,3 +86,10 @@ def test_of_a_zip_that_is_missing_it_is_said_what_makes_it(tmp_path: Path, name:
     with pytest.raises(MissingZip) as refused:
         unpack(tmp_path / f"{name}.zip", tmp_path)
     assert str(refused.value).endswith(f"{name}.zip is missing: {command}")
+
+
+def test_the_runtime_brings_its_client_in_place_of_the_compiled_one(tmp_path: Path) -> None:
+    brought = {entry.name: entry.resolve() for entry in runtime_libraries(tmp_path).iterdir()}
+    assert {name for name in brought if name.startswith("runtime_client")} == {"runtime_client.py"}
+    assert brought["runtime_client.py"].parent == Path(package.__file__).parent
+    assert {"awslambdaric", "boto3"} <= set(brought)

@@ -121,3 +121,75 @@ async def test_a_response_may_be_so_large_and_no_larger(runtime: Runtime, size: 
 @pytest.mark.parametrize("call", [("GET", "init/error"), ("GET", "invocation/r-1/response"), ("POST", "restore/next")])
 async def test_anything_else_is_not_found(runtime: Runtime, call: tuple[str, str]) -> None:
     assert (await runtime.call(*call))[0] == 404
+
+
+async def raw(runtime: Runtime, *requests: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection on which these were sent at once."""
+    host, _, port = runtime.api.address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"".join(requests))
+    return reader, writer
+
+
+async def read(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    length = int(head.partition("Content-Length: ")[2].partition("\r\n")[0])
+    return int(head.split(" ")[1]), await reader.readexactly(length)
+
+
+NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n"
+RESPONSE = b"POST /2018-06-01/runtime/invocation/r-1/response HTTP/1.1\r\nContent-Length: 3\r\n\r\n[1]"
+
+
+async def test_a_response_may_come_with_the_request_for_the_next_invocation(runtime: Runtime) -> None:
+    answer = asyncio.create_task(runtime.api.invoke(INVOCATION))
+    reader, writer = await raw(runtime, NEXT)
+    assert await read(reader) == (200, b'{"a":1}')
+    writer.write(RESPONSE + NEXT)
+    assert await answer == b"[1]"
+    again = asyncio.create_task(runtime.api.invoke(INVOCATION))
+    assert (await read(reader))[0] == 202
+    assert await read(reader) == (200, b'{"a":1}')
+    writer.write(RESPONSE)
+    assert await again == b"[1]"
+    assert (await read(reader))[0] == 202
+    writer.close()
+
+
+async def test_a_request_may_come_in_pieces(runtime: Runtime) -> None:
+    answer = asyncio.create_task(runtime.api.invoke(INVOCATION))
+    reader, writer = await raw(runtime, NEXT)
+    await read(reader)
+    for start in range(0, len(RESPONSE), 7):
+        writer.write(RESPONSE[start : start + 7])
+        await writer.drain()
+        await asyncio.sleep(0.001)
+    assert (await read(reader))[0] == 202
+    assert await answer == b"[1]"
+    writer.close()
+
+
+async def test_what_follows_a_refused_response_is_not_heard(runtime: Runtime) -> None:
+    reader, writer = await raw(runtime, RESPONSE, NEXT)
+    assert (await read(reader))[0] == 400
+    assert await reader.read() == b""
+    ready = asyncio.create_task(runtime.api.ready())
+    await asyncio.sleep(0.01)
+    assert not ready.done()
+    ready.cancel()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET\r\n\r\n",
+        RESPONSE.replace(b": 3", b": three"),
+        RESPONSE.replace(b"Content-Length: 3", b"Transfer-Encoding: chunked"),
+    ],
+)
+async def test_what_is_no_request_that_a_runtime_makes_is_refused(runtime: Runtime, request_: bytes) -> None:
+    reader, writer = await raw(runtime, request_)
+    assert (await read(reader))[0] == 400
+    assert await reader.read() == b""
+    writer.close()

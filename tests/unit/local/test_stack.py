@@ -1,5 +1,6 @@
 import asyncio
 import base64
+import gc
 import json
 import os
 import signal
@@ -399,6 +400,12 @@ async def test_leaving_ends_an_invocation_that_hangs(build_dir: Path) -> None:
         while stack.functions.function("webhook-dev-github").busy == 0:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert stack.functions.function("webhook-dev-github").environments == 0
+
+
+async def test_the_garbage_collector_passes_over_what_was_there_while_it_runs_and_not_later(build_dir: Path) -> None:
+    async with a_stack(build_dir):
+        assert gc.get_freeze_count() > 100_000
+    assert gc.get_freeze_count() == 0
 
 
 async def test_an_exception_inside_stops_everything(build_dir: Path) -> None:

@@ -111,7 +111,7 @@ def check_body(body: str) -> None:
     """Refuse what SQS refuses of a body: none at all, and characters outside those that XML 1.0 allows."""
     if not body:
         raise SqsError("MissingParameter", "The request must contain the parameter MessageBody.")
-    if _FORBIDDEN.search(body):
+    if not (body.isascii() and body.isprintable()) and _FORBIDDEN.search(body):
         raise SqsError(
             "InvalidMessageContents",
             "Invalid characters found. Valid unicode characters are "

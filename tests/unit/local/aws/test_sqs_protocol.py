@@ -1,6 +1,6 @@
 import json
 import xml.etree.ElementTree as ET
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 import pytest
 from hypothesis import given
@@ -134,3 +134,11 @@ def test_a_query_refusal_is_xml_too() -> None:
     root = ET.fromstring(refusal.body)  # noqa: S314 - our own
     assert refusal.status == 400
     assert (root.findtext("Error/Code"), root.findtext("Error/Message")) == ("InvalidParameterValue", "too < long")
+
+
+@given(
+    st.binary().map(lambda text: text.replace(b"&", b"").replace(b"=", b""))
+    | st.text("%+aé0C3A9f .", min_size=1).map(str.encode)
+)
+def test_a_value_is_read_as_pythons_own_reader_of_forms_reads_it(value: bytes) -> None:
+    assert parse_form(b"MessageBody=" + value)["MessageBody"] == unquote_plus(value.decode("latin-1"))
