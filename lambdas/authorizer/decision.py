@@ -8,7 +8,6 @@ over the head that vouch for the body by a digest.
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from authorizer.settings import Source
@@ -29,8 +28,7 @@ ONE_GROUP = "-"
 _GROUP = r"[A-Za-z0-9_.:@/+=,-]{1,128}"  # as in message_group.vtl; SQS takes these, and no more of them
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """The head of a request to `/webhooks/{source}`, and when it came (epoch seconds). `url` is the one it came to, but
     for its query, which API Gateway gives decoded and unordered: `query` has the values of each parameter.
     """
