@@ -10,10 +10,12 @@ import json
 import ssl
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import closing
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, Final
+
+from authorizer.authorities import Authorities
 
 TIMEOUT_SECONDS = 2
 _SERVICE = "secretsmanager"
@@ -25,11 +27,13 @@ class SecretUnavailable(Exception):
     """Secrets Manager did not give the secret. The message has its error code, never a value."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class _Credentials:
-    access_key_id: str
-    secret_access_key: str
-    session_token: str
+    """Not a tuple, as other records are: that would show what is in it."""
+
+    def __init__(self, access_key_id: str, secret_access_key: str, session_token: str) -> None:
+        self.access_key_id: Final = access_key_id
+        self.secret_access_key: Final = secret_access_key
+        self.session_token: Final = session_token
 
 
 class SecretsManager:
@@ -42,8 +46,8 @@ class SecretsManager:
         self._environ = environ
         # The two variables by which every AWS SDK is pointed at another endpoint.
         self._url = environ.get("AWS_ENDPOINT_URL_SECRETS_MANAGER") or environ.get("AWS_ENDPOINT_URL")
-        # A system's authorities take longer to read than all else here: once, and where there is time, at the start.
-        self._tls = None if (self._url or "").startswith("http:") else ssl.create_default_context()
+        # Read once, and where there is time: at the start.
+        self._authorities = None if (self._url or "").startswith("http:") else Authorities()
 
     @cached_property
     def _region(self) -> str:
@@ -57,27 +61,34 @@ class SecretsManager:
     def live_versions(self, name: str, now: datetime | None = None) -> list[str]:
         """The secret's current text and, when there is one, the previous. Raises SecretUnavailable."""
         credentials, moment = _credentials(self._environ), now or datetime.now(UTC)
-        connection = _connection(self._endpoint, self._tls)
         try:
-            current = self._get(connection, credentials, name, "AWSCURRENT", moment)
-            if current is None:
-                raise SecretUnavailable(
-                    f"{name} has no value as text; put one with: aws secretsmanager put-secret-value"
-                )
-            previous = self._get(connection, credentials, name, "AWSPREVIOUS", moment)
+            with closing(self._connected()) as connection:
+                get = partial(self._get, connection, credentials, moment, name)
+                current = get("AWSCURRENT")
+                if current is None:
+                    raise SecretUnavailable(
+                        f"{name} has no value as text; put one with: aws secretsmanager put-secret-value"
+                    )
+                try:
+                    previous = get("AWSPREVIOUS")
+                except ConnectionError:  # it was kept, and the server may close it at any time
+                    connection.close()  # the next request opens it anew
+                    previous = get("AWSPREVIOUS")
         except (OSError, http.client.HTTPException) as error:
             raise SecretUnavailable(f"Secrets Manager can't be reached: {type(error).__name__}") from error
-        finally:
-            connection.close()
         return [current] if previous is None else [current, previous]
+
+    def _connected(self) -> http.client.HTTPConnection:
+        connect = partial(_connection, self._endpoint)
+        return connect(None) if self._authorities is None else self._authorities.vouch(connect)
 
     def _get(
         self,
         connection: http.client.HTTPConnection,
         credentials: _Credentials,
+        moment: datetime,
         name: str,
         stage: str,
-        moment: datetime,
     ) -> str | None:
         """The version's text; None where there is no version, or a binary one."""
         payload = json.dumps({"SecretId": name, "VersionStage": stage}).encode()
@@ -144,10 +155,14 @@ def _credentials(environ: Mapping[str, str]) -> _Credentials:
 
 
 def _connection(endpoint: urllib.parse.SplitResult, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    """One that is open: with TLS the server has shown who it is, before it is sent anything."""
     host, port = endpoint.hostname or "", endpoint.port
     if tls is None:
-        return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
-    return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=tls)
+        connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+    else:
+        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=tls)
+    connection.connect()
+    return connection
 
 
 def _object(text: bytes) -> Mapping[str, Any]:

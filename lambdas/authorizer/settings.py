@@ -4,8 +4,7 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.scheme import Scheme, load
 
@@ -15,8 +14,7 @@ DEFAULT_TOLERANCE_SECONDS = 300
 _GZIP = 16 + zlib.MAX_WBITS  # RFC 1952, by zlib's own sign for it: module gzip is for files
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """What the edge must know of one source. Content types are in lower case, without parameters.
 
     `signed_url` is the URL that its sender was given, where that is not the one requests come to; empty where it is.
@@ -32,8 +30,7 @@ class Source:
     order_by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The deployed variables. The sources come as compressed JSON, because Lambda's environment ends at 4 KB."""
 
     sources: Mapping[str, Source]

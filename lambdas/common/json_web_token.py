@@ -5,8 +5,7 @@ import hashlib
 import hmac
 import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.reasons import NotGenuine, Reason
 from common.scheme import Algorithm, Claims
@@ -17,8 +16,7 @@ _TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token, read but not believed. Times are epoch seconds; without a claim, `body_sha256` is that of no body."""
 
     signed: bytes

@@ -6,8 +6,8 @@ import hmac
 import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from common.scheme import Digest, KeyEncoding
 
@@ -18,15 +18,22 @@ class InvalidKey(ValueError):
     """The secret's text holds no usable key: a fault of ours, never of the request."""
 
 
-@dataclass(frozen=True)
 class Key:
     """One key. `id` names it in logs and events without telling anything of use about it."""
 
-    value: bytes = field(repr=False)
-    # By digest the inner and the outer hash that have taken the padded key, to be copied.
-    _pads: "dict[Digest, tuple[hashlib._Hash, hashlib._Hash]]" = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    def __init__(self, value: bytes) -> None:
+        self.value: Final = value
+        # By digest the inner and the outer hash that have taken the padded key, to be copied.
+        self._pads: dict[Digest, tuple[hashlib._Hash, hashlib._Hash]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __repr__(self) -> str:
+        return "Key()"
 
     @cached_property
     def id(self) -> str:

@@ -7,8 +7,8 @@ no order, so a signature that covers it is refused. Pure; malformed input of any
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from common.headers import Headers, the_only
 from common.reasons import NotGenuine, Reason
@@ -46,8 +46,7 @@ _SHA512 = re.compile(r":([A-Za-z0-9+/]{86}==):")
 _DIGESTS = {"sha-256": ("sha256", _SHA256), "sha-512": ("sha512", _SHA512)}
 
 
-@dataclass(frozen=True, slots=True)
-class MessageSignature:
+class MessageSignature(NamedTuple):
     """A signature that fits, not yet believed: `mac` must be the base64 of the HMAC of `base`.
 
     `created` and `expires` are epoch seconds, `covered` the names of the header fields in `base`, in lower case.

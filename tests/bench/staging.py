@@ -28,9 +28,11 @@ def stage(
     modules: Sequence[str] = (),
     distributions: Sequence[str] = (),
     bytecode: bool | None = None,
+    appended: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """The folder, made: a zip's content, the baselines' modules, and installed distributions; or some of these.
 
+    `appended` are files in it, each with a line that is put at its end before it is compiled.
     Bytecode is this interpreter's, whatever the zip's is. Unless `bytecode` says otherwise it is there where the zip
     has any, and for a baseline without a zip, which is to have no disadvantage.
     """
@@ -41,6 +43,9 @@ def stage(
         shutil.copy(BASELINES / f"{module}.py", folder)
     for distribution in distributions:
         _copy_distribution(distribution, folder)
+    for name, line in appended:
+        with (folder / name).open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
     if bytecode is None:
         bytecode = not package or has_bytecode(package)
     if bytecode:

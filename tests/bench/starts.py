@@ -30,6 +30,13 @@ COMPARISONS = (
         "the same with boto3",
         limit=0.25,
     ),
+    Comparison(
+        "G1",
+        "the same by an authority that is not Amazon's",
+        "authorizer, TLS, all authorities",
+        "boto3, TLS",
+        "the same with boto3",
+    ),
     Comparison("G1", "noise: the boto3 authorizer", "boto3 again", "boto3", "itself"),
     Comparison(
         "G3",
@@ -74,7 +81,8 @@ def _variants(workshop: Workshop) -> dict[str, Variant]:
     bootable = partial(_ready, workshop)
     return {
         "authorizer": partial(_once, workshop, OURS, ""),
-        "authorizer, TLS": partial(_once, workshop, OURS, "", secure=True),
+        "authorizer, TLS": partial(_once, workshop, OURS, "", secure=True, as_amazon=True),
+        "authorizer, TLS, all authorities": partial(_once, workshop, OURS, "", secure=True),
         "boto3": usual,
         "boto3 again": usual,
         "boto3, TLS": partial(_once, workshop, USUAL, "boto3_authorizer", secure=True),
@@ -92,10 +100,25 @@ def _variants(workshop: Workshop) -> dict[str, Variant]:
 
 
 def _once(
-    workshop: Workshop, handler: str, baseline: str, *, secure: bool = False, options: Sequence[str] = ()
+    workshop: Workshop,
+    handler: str,
+    baseline: str,
+    *,
+    secure: bool = False,
+    as_amazon: bool = False,
+    options: Sequence[str] = (),
 ) -> Sample:
-    """A process that imports the handler, calls it with a request whose head is signed, and ends."""
-    root = workshop.task_root(modules=(baseline,)) if baseline else workshop.task_root(package="authorizer")
+    """A process that imports the handler, calls it with a request whose head is signed, and ends.
+
+    The fake service has no certificate by Amazon. So that it is to the authorizer what AWS is, `as_amazon` tells it one
+    fingerprint more, that of the authority behind this service. In the list of all authorities it is one of 140 either
+    way, and what that vouches for is verified.
+    """
+    told = (("authorizer/authorities.py", f'AMAZON |= {{"{workshop.fingerprint}"}}'),) if as_amazon else ()
+    if baseline:
+        root = workshop.task_root(modules=(baseline,))
+    else:
+        root = workshop.task_root(package="authorizer", appended=told)
     variables = {**authorizer_variables(), "SECRET_NAME": SECRET_NAME}
     environment = workshop.environment(root, handler, variables, secure=secure)
     return run([str(BOOTSTRAP), handler, "--once", str(_event(workshop)), *options], environment)

@@ -1,6 +1,8 @@
 """What all subjects need: a folder that is gone afterwards, the fake services, Lambda's libraries, staged packages."""
 
 import contextlib
+import hashlib
+import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,12 +23,16 @@ XRAY = ("aws-xray-sdk", "wrapt")
 
 @dataclass
 class Workshop:
-    """Made by `open_workshop`. Folders are staged when they are first asked for."""
+    """Made by `open_workshop`. Folders are staged when they are first asked for.
+
+    `authorities` is a list of all that are believed, `fingerprint` that of the one which vouches for the fake services.
+    """
 
     folder: Path
     libraries: Path
     aws: FakeAws
     authorities: Path
+    fingerprint: str
     _staged: dict[str, Path] = field(default_factory=dict)
 
     def task_root(
@@ -36,9 +42,10 @@ class Workshop:
         modules: tuple[str, ...] = (),
         distributions: tuple[str, ...] = (),
         bytecode: bool | None = None,
+        appended: tuple[tuple[str, str], ...] = (),
     ) -> Path:
         """Where a function's code lies."""
-        name = repr((package, modules, distributions, bytecode))
+        name = repr((package, modules, distributions, bytecode, appended))
         if name not in self._staged:
             self._staged[name] = stage(
                 self.folder / f"task-{len(self._staged)}",
@@ -46,6 +53,7 @@ class Workshop:
                 modules=modules,
                 distributions=distributions,
                 bytecode=bytecode,
+                appended=appended,
             )
         return self._staged[name]
 
@@ -67,14 +75,16 @@ def open_workshop() -> Iterator[Workshop]:
     """Leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="webhook-bench-") as name:
         folder = Path(name)
-        authority = Authority()
+        authority = Authority(is_strict=True)
         certificate = folder / "server.pem"
         certificate.write_bytes(authority.server_pem(HOST))
         certificate.chmod(0o600)
         # All public authorities, as a system has them, and the one that vouches for the fake services.
         authorities = folder / "authorities.pem"
         authorities.write_bytes((Path(botocore.__file__).parent / "cacert.pem").read_bytes() + authority.pem)
+        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(authority.pem.decode())).hexdigest()
         with FakeAws(certificate) as aws:
             libraries = folder / "libraries"
             libraries.mkdir()
-            yield Workshop(folder, stage_libraries(libraries, runtime_libraries(folder / "cache")), aws, authorities)
+            stage_libraries(libraries, runtime_libraries(folder / "cache"))
+            yield Workshop(folder, libraries, aws, authorities, fingerprint)

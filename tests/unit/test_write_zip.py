@@ -105,6 +105,34 @@ def test_bytecode_of_a_handlers_package_has_its_docstrings(write_zip: ModuleType
     assert bytecode.count(b"what nobody reads") == 5
 
 
+TYPED = """
+from typing import NamedTuple
+
+
+class Order(NamedTuple):
+    id: str = "1"
+
+
+def price(order: Order, *orders: Order, cents: int = 0, **more: int) -> int:
+    return cents
+"""
+SHOWN = "print([*page.Order.__annotations__], [*page.price.__annotations__], page.price(page.Order(), cents=2))"
+
+
+@pytest.mark.parametrize(
+    ("package", "functions"), [("processor", []), ("shop", ["order", "orders", "cents", "more", "return"])]
+)
+def test_bytecode_of_our_own_has_the_types_of_fields_and_not_those_of_functions(
+    write_zip: ModuleType, tmp_path: Path, package: str, functions: list[str]
+) -> None:
+    for name, text in write_zip.with_bytecode({f"{package}/page.py": TYPED.encode()}).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(text)
+    command = [sys.executable, "-S", "-B", "-c", f"import {package}.page as page; {SHOWN}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"['id'] {functions} 2\n"
+
+
 def test_without_docstrings_the_code_is_the_same_in_the_same_lines(write_zip: ModuleType, tmp_path: Path) -> None:
     for name, text in without(write_zip, "processor").items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -202,7 +201,7 @@ def test_a_message_signature_is_for_the_stage_or_for_the_custom_domain_and_not_f
     headers = {**signed_by("rfc9421", url=signed_for).headers, "Content-Type": "application/json"}
     assert isinstance(decide(request("rfc9421", headers, signed_for), SOURCES, keyring), Allowed)
     assert reason_of(request("rfc9421", headers, came_to)) is Reason.SIGNATURE_MISMATCH
-    behind_a_proxy = {"rfc9421": replace(SOURCES["rfc9421"], signed_url=signed_for)}
+    behind_a_proxy = {"rfc9421": SOURCES["rfc9421"]._replace(signed_url=signed_for)}
     assert isinstance(decide(request("rfc9421", headers, came_to), behind_a_proxy, keyring), Allowed)
 
 
@@ -237,7 +236,7 @@ def test_the_query_that_a_sender_was_given_is_part_of_its_signed_url() -> None:
     headers = {**signed.headers, "Content-Type": "application/json"}
     arrival = Arrival("twilio", gather(headers.items()), URL, {"tenant": ["blue"], **parse_qs(signed.query)}, NOW)
     assert reason_of(arrival) is Reason.SIGNATURE_MISMATCH
-    configured = {"twilio": replace(SOURCES["twilio"], signed_url=given_url)}
+    configured = {"twilio": SOURCES["twilio"]._replace(signed_url=given_url)}
     assert isinstance(decide(arrival, configured, keyring), Allowed)
 
 
@@ -256,7 +255,7 @@ def test_no_head_whatever_is_in_it_raises(name: str, headers: dict[str, list[str
 def in_order(name: str, order_by: str = "", **headers: str) -> Allowed:
     """The decision on a request to a source whose queue keeps an order; a header of None is left out."""
     pairs = pairs_of(name) | headers
-    source = replace(SOURCES[name], fifo=True, order_by=order_by)
+    source = SOURCES[name]._replace(fifo=True, order_by=order_by)
     decision = decide(request(name, pairs), {name: source}, keyring)
     assert isinstance(decision, Allowed)
     return decision
@@ -296,7 +295,7 @@ def test_two_sources_never_share_a_deduplication_id() -> None:
     pairs = gather(pairs_of("github").items())
     ids = set()
     for name in ("one", "two"):
-        source = replace(SOURCES["github"], name=name, fifo=True)
+        source = SOURCES["github"]._replace(name=name, fifo=True)
         decision = decide(Arrival(name, pairs, "", {}, NOW), {name: source}, keyring)
         assert isinstance(decision, Allowed)
         ids.add(decision.deduplication_id)
@@ -324,7 +323,7 @@ def test_what_can_not_name_a_group_is_in_the_one_group_of_its_like(value: str) -
 
 
 def test_a_repeated_header_names_no_group_and_one_that_is_missing_neither() -> None:
-    source = replace(SOURCES["github"], fifo=True, order_by="X-Ticket")
+    source = SOURCES["github"]._replace(fifo=True, order_by="X-Ticket")
     for values in ((), ("a", "b"), ("a", "a")):
         pairs = [*pairs_of("github").items(), *(("X-Ticket", value) for value in values)]
         decision = decide(Arrival("github", gather(pairs), URL, {}, NOW), {"github": source}, keyring)

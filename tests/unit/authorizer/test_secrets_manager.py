@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from authorizer.secrets_manager import SecretsManager, SecretUnavailable
+from authorizer.secrets_manager import SecretsManager, SecretUnavailable, _credentials
 
 NOW = datetime(2026, 3, 1, 12, 30, 15, tzinfo=UTC)
 CREDENTIALS = {
@@ -138,6 +138,7 @@ class Kept:
     def __init__(self) -> None:
         self.connections = 0
         self.authorizations: list[str] = []
+        self.hangs_up_after = self.hangs_up_before = ""
         self.credentials: Any = {"AccessKeyId": "AKIDSNAP", "SecretAccessKey": "s", "Token": "t", "Expiration": "x"}
         kept = self
 
@@ -156,6 +157,9 @@ class Kept:
             def do_POST(self) -> None:
                 stage = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["VersionStage"]
                 kept.authorizations.append(self.headers["Authorization"].partition("/")[0])
+                self.close_connection = stage in (kept.hangs_up_after, kept.hangs_up_before)
+                if stage == kept.hangs_up_before:
+                    return
                 self._answer(*({"AWSCURRENT": (200, {"SecretString": "new"})}.get(stage, MISSING)))
 
             def _answer(self, status: int, answer: Any) -> None:
@@ -188,6 +192,27 @@ def test_both_versions_come_over_one_connection(kept: Kept) -> None:
     assert client.live_versions("webhook-dev/partner") == ["new"]
     assert len(kept.authorizations) == 2
     assert kept.connections == 1
+
+
+def test_a_connection_that_was_closed_after_the_first_answer_is_opened_once_more(kept: Kept) -> None:
+    kept.hangs_up_after = "AWSCURRENT"
+    client = SecretsManager({"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": kept.url, **CREDENTIALS})
+    assert client.live_versions("webhook-dev/partner") == ["new"]
+    assert kept.connections == 2
+
+
+@pytest.mark.parametrize(("stage", "requests"), [("AWSCURRENT", 1), ("AWSPREVIOUS", 3)])
+def test_a_service_that_hangs_up_on_a_new_connection_is_unavailable(kept: Kept, stage: str, requests: int) -> None:
+    kept.hangs_up_before = stage
+    client = SecretsManager({"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": kept.url, **CREDENTIALS})
+    with pytest.raises(SecretUnavailable, match="can't be reached: RemoteDisconnected"):
+        client.live_versions("webhook-dev/partner")
+    assert len(kept.authorizations) == requests
+
+
+def test_credentials_show_nothing_of_themselves() -> None:
+    shown = f"{_credentials(CREDENTIALS)!r} {_credentials(CREDENTIALS)}"
+    assert not [value for value in CREDENTIALS.values() if value in shown]
 
 
 def from_snapshot(kept: Kept) -> dict[str, str]:
@@ -230,21 +255,19 @@ def test_credentials_out_of_reach_are_a_secret_that_is_unavailable(kept: Kept) -
         SecretsManager(environ).live_versions("webhook-dev/partner")
 
 
-def test_the_systems_authorities_are_read_once_and_only_for_https(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("url", "count"), [("http://127.0.0.1:1", 0), ("https://127.0.0.1:1", 1)])
+def test_authorities_are_read_once_and_only_for_https(monkeypatch: pytest.MonkeyPatch, url: str, count: int) -> None:
     made: list[ssl.SSLContext] = []
     real = ssl.create_default_context
 
-    def create() -> ssl.SSLContext:
-        made.append(real())
+    def create(*, cadata: bytes | None = None) -> ssl.SSLContext:
+        made.append(real(cadata=cadata))
         return made[-1]
 
     monkeypatch.setattr(ssl, "create_default_context", create)
-    SecretsManager({"AWS_REGION": "x", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", **CREDENTIALS})
-    assert made == []
-    client = SecretsManager({"AWS_REGION": "x", "AWS_ENDPOINT_URL": "https://127.0.0.1:1", **CREDENTIALS})
+    client = SecretsManager({"AWS_REGION": "x", "AWS_ENDPOINT_URL": url, **CREDENTIALS})
+    assert len(made) == count
     for _ in range(2):
         with pytest.raises(SecretUnavailable, match="ConnectionRefusedError"):
             client.live_versions("webhook-dev/partner")
-    assert len(made) == 1
-    assert made[0].verify_mode is ssl.CERT_REQUIRED
-    assert made[0].check_hostname
+    assert len(made) == count

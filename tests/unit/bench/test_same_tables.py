@@ -51,6 +51,7 @@ def aws(fake: FakeAws, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAws]:
         monkeypatch.setenv(name, value)
     monkeypatch.syspath_prepend(str(Path(next(iter(baselines.__path__)))))
     monkeypatch.delitem(sys.modules, "processor.handler", raising=False)  # of another test's environment
+    monkeypatch.delattr("processor.handler", raising=False)
     imported = set(sys.modules)
     yield fake
     handler = sys.modules.get("processor.handler")

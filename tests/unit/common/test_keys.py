@@ -182,6 +182,11 @@ def test_a_key_as_long_as_the_block_of_its_digest_is_padded_and_a_longer_one_has
         assert Key(b"k" * count).mac(digest, [b"body"]) == hmac.digest(b"k" * count, b"body", digest)
 
 
+def test_a_key_is_equal_to_a_key_alone() -> None:
+    assert Key(b"a") == Key(b"a") != Key(b"b")
+    assert b"a" != Key(b"a") != (b"a",)
+
+
 def test_a_key_that_was_used_is_the_same_key_and_still_shows_nothing() -> None:
     used = Key(b"s3cret")
     used.mac("sha256", [b"body"])

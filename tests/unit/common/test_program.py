@@ -102,7 +102,8 @@ def test_what_a_scheme_comes_down_to_is_made_once_and_is_no_part_of_it() -> None
 
     assert scheme.once(make) is scheme.once(make)
     assert made == [scheme]
-    assert scheme == load(data)
+    assert (scheme, hash(scheme)) == (load(data), hash(load(data)))
+    assert scheme != load({**data, "digest": "sha1"})
     assert "object" not in repr(scheme)
 
 

@@ -11,17 +11,22 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """A certificate authority of one's own: a plain one, without what RFC 5280 asks for beyond the necessary."""
+    """A certificate authority of one's own: a plain one, without what RFC 5280 asks for beyond the necessary.
 
-    def __init__(self) -> None:
+    As public ones are, `is_strict`: so that Python's defaults take it, from 3.13 on, too.
+    """
+
+    def __init__(self, *, is_strict: bool = False) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _named("an authority for tests")
-        self._certificate = (
+        builder = (
             _certificate(self._name, self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
         )
+        if is_strict:
+            builder = builder.add_extension(_to_sign_certificates(), critical=True)
+        self._certificate = builder.sign(self._key, hashes.SHA256())
 
     @property
     def pem(self) -> bytes:
@@ -48,6 +53,20 @@ class Authority:
             Path(file.name).write_bytes(self.server_pem(host, is_expired=is_expired))
             context.load_cert_chain(file.name)
         return context
+
+
+def _to_sign_certificates() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        key_cert_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _named(name: str) -> x509.Name:
