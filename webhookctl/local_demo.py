@@ -1,10 +1,11 @@
 """`webhookctl local demo`: the demonstration, with its progress and its account."""
 
-import asyncio
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from webhookctl.applying import applied_state
 from webhookctl.cache import cache_directory
@@ -16,11 +17,18 @@ from webhookctl.local.package import MissingPackage
 from webhookctl.packages import ensure_packages
 
 
+class _Count(MofNCompleteColumn):
+    """How many of how many, and nothing for a step of which that can't be said."""
+
+    def render(self, task: Task) -> Text:
+        return Text() if task.total is None else super().render(task)
+
+
 class ShownProgress:
     """A bar for each step on a terminal, a line elsewhere."""
 
     def __init__(self, console: Console) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), _Count(), TimeElapsedColumn())
         self.bars = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
         self._console = console
         self._task: TaskID | None = None
@@ -49,7 +57,7 @@ def local_demo(environment_dir: Path) -> bool:
     cache_dir = cache_directory() / "demo"
     try:
         with progress.bars:
-            seen = asyncio.run(demonstrate(state, build_dir=build_dir, cache_dir=cache_dir, progress=progress))
+            seen = uvloop.run(demonstrate(state, build_dir=build_dir, cache_dir=cache_dir, progress=progress))
     except MissingPackage as error:
         raise Failure(str(error)) from error
     show(seen, console)

@@ -1,19 +1,24 @@
 """`webhookctl local up`: an environment on this machine, until Ctrl-C."""
 
-import asyncio
+import json
 import logging
 import shlex
+import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+import uvloop
 from rich.console import Console
 
+from processor.effects.postgres_login import InvalidLogin, read_login
 from webhookctl.applying import applied_state
+from webhookctl.arguments import read_bytes
 from webhookctl.cache import cache_directory
 from webhookctl.environment import Environment, Source, from_outputs
-from webhookctl.failure import Failure
+from webhookctl.failure import Failure, WrongUsage
 from webhookctl.local.http_server import PortInUse, listen
 from webhookctl.local.package import MissingPackage
 from webhookctl.local.stack import LocalStack
@@ -29,23 +34,50 @@ LOG_NAME = "stack.log"
 EXAMPLE_BODY = b'{"hello":"world"}'
 
 
-def local_up(environment_dir: Path, *, port: int, apply: bool, plain: bool) -> None:
+def local_up(environment_dir: Path, *, port: int, apply: bool, plain: bool, postgres_file: str | None = None) -> None:
     """Builds, applies and starts whatever is not there yet, and shows what passes through. Raises Failure."""
     console = Console(force_terminal=False if plain else None, highlight=False)
+    postgres = read_postgres(postgres_file) if postgres_file else None
     try:
-        with closing(listen(port)):  # before what takes a minute
-            pass
+        _check_port(port)  # before what takes a minute
         build_dir = ensure_packages(environment_dir.resolve().parent.parent)
         state = applied_state(environment_dir, console, force=apply)
-        asyncio.run(_run(state, build_dir, port, console))
-    except (PortInUse, MissingPackage) as error:
+        uvloop.run(_run(state, build_dir, port, console, postgres))
+    except PortInUse as error:
+        raise Failure(f"{error} --port 0 takes any that is free.") from error
+    except MissingPackage as error:
         raise Failure(str(error)) from error
 
 
-async def _run(state: State, build_dir: Path, port: int, console: Console) -> None:
+def _check_port(port: int) -> None:
+    try:
+        with closing(listen(port)):
+            pass
+    except PermissionError:
+        raise WrongUsage(f"Port {port} is not for every user: choose one from 1024 on with --port.") from None
+
+
+def read_postgres(path: str) -> Mapping[str, Any]:
+    """How to log on to PostgreSQL, from a file in the form of the lanes' secrets. Raises WrongUsage."""
+    try:
+        text = read_bytes(path).decode("utf-8")
+        read_login(text)
+    except UnicodeDecodeError:
+        raise WrongUsage(f"{path} is not UTF-8 text.") from None
+    except InvalidLogin as error:
+        raise WrongUsage(f"{path} is no PostgreSQL login: {error}.") from None
+    login: Mapping[str, Any] = json.loads(text)
+    return login
+
+
+async def _run(
+    state: State, build_dir: Path, port: int, console: Console, postgres: Mapping[str, Any] | None = None
+) -> None:
     with stop_signals() as stop, _log_in(cache_directory() / "logs"):
-        async with LocalStack(state, build_dir=build_dir, cache_dir=cache_directory(), port=port) as stack:
-            _introduce(stack)
+        async with LocalStack(
+            state, build_dir=build_dir, cache_dir=cache_directory(), port=port, postgres=postgres
+        ) as stack:
+            _introduce(stack, console)
             await watch(stack, stop, console)
             write("Stopping")
 
@@ -66,13 +98,13 @@ def _log_in(folder: Path) -> Iterator[None]:
         handler.close()
 
 
-def _introduce(stack: LocalStack) -> None:
+def _introduce(stack: LocalStack, console: Console) -> None:
     environment = from_outputs(stack.outputs, "the local stack", aws_endpoint_url=stack.aws_endpoint_url)
     write("The local stack runs. Ctrl-C stops it, and what it holds is gone.")
     write_fields(
         [
             ("endpoint", f"{stack.endpoint}/webhooks/<source>"),
-            ("sources", ", ".join(environment.sources)),
+            ("sources", listed(environment.sources, console)),
             ("AWS API", f"{stack.aws_endpoint_url} (region {environment.region}, any credentials)"),
             ("logs", str(stack.log_dir)),
         ]
@@ -84,6 +116,16 @@ def _introduce(stack: LocalStack) -> None:
     write(signed_curl(source, stack.secrets.get(source.name, ""), time.time()))
     write("\nOr let webhookctl sign, and see what became of it:\n")
     write(f"  webhookctl send {source.name} FILE\n  webhookctl events\n")
+
+
+def listed(names: Iterable[str], console: Console) -> str:
+    """The names, on a terminal in lines that end between two of them, below each other as the first is indented."""
+    text = ", ".join(names)
+    if not console.is_terminal:
+        return text
+    indent = len("  endpoint  ")
+    lines = textwrap.wrap(text, max(console.width - indent, indent), break_on_hyphens=False)
+    return ("\n" + " " * indent).join(lines)
 
 
 def example_source(environment: Environment) -> Source | None:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import uvloop
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
@@ -256,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state = applied_state(HERE, console, force=options.apply)
         progress = ShownProgress(console)
         with progress.bars:
-            account = asyncio.run(
+            account = uvloop.run(
                 rehearse(
                     state,
                     build_dir=BUILD,

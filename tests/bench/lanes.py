@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import uvloop
 from aiohttp import web
 
 from common.keys import read_keys
@@ -288,7 +289,7 @@ def main(events: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
 
         def measure(counts: Mapping[str, int], per_second: float, *, kill: bool) -> Run:
-            return asyncio.run(run(state, counts, per_second, kill=kill, cache_dir=Path(folder)))
+            return uvloop.run(run(state, counts, per_second, kill=kill, cache_dir=Path(folder)))
 
         rate = 20.0
         alone = measure({THIRD: counts[THIRD]}, rate * SHARES[THIRD], kill=False)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import uvloop
 from aiohttp import web
 
 from common.keys import read_keys
@@ -284,7 +285,7 @@ def main(names: Sequence[str], state: State) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in names or BURSTS:
         with tempfile.TemporaryDirectory() as folder:
-            recording = asyncio.run(record(state, BURSTS[name], Path(folder)))
+            recording = uvloop.run(record(state, BURSTS[name], Path(folder)))
         lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in recording.items())
         (FOLDER / f"{name}.json").write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
         print(name, json.dumps(recording["outcome"]))  # noqa: T201

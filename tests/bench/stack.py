@@ -29,6 +29,8 @@ from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
+import uvloop
+
 from common.keys import read_keys
 from common.scheme import load
 from tests.bench import load as generator
@@ -390,7 +392,7 @@ def main() -> int:
     options = parser.parse_args()
     state = apply(PROJECT / "envs" / "dev", cache_directory()).state
     with tempfile.TemporaryDirectory() as folder:
-        runs = asyncio.run(
+        runs = uvloop.run(
             measure_all(
                 state,
                 cache_dir=Path(folder),

@@ -1,12 +1,13 @@
 """What passed through each lane, counted from what the gateway and the functions log anyway."""
 
 import contextlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from webhookctl.local import quick_json
 
 ROUTE_PREFIX = "/webhooks/"
 RECEIPTS_ROUTE = "/receipts/{id}"
@@ -100,7 +101,7 @@ def _add(lane: LaneCounts, name: str, count: int, reason: str) -> None:
 
 def _object(line: str) -> Mapping[str, Any]:
     try:
-        entry = json.loads(line)
+        entry = quick_json.decoded(line)
     except ValueError:
         return {}
     return entry if isinstance(entry, dict) else {}

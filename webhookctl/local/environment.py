@@ -62,13 +62,15 @@ class Environment:
         After a time-out the process is gone when the error is raised, so that its place can be taken.
         """
         self._request_id = invocation.request_id
+        remaining_seconds = invocation.deadline_ms / 1000 - time.time()
+        late = asyncio.get_running_loop().call_later(remaining_seconds, self._api.give_up)
         try:
-            async with asyncio.timeout(invocation.deadline_ms / 1000 - time.time()):
-                return await self._api.invoke(invocation)
+            return await self._api.invoke(invocation)
         except TimeoutError:
             await self.stop()
             raise self._timed_out() from None
         finally:
+            late.cancel()
             self._log.drain()
 
     def kill(self) -> None:

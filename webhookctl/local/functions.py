@@ -5,7 +5,6 @@ An invocation takes an idle execution environment or starts one; beyond a functi
 
 import asyncio
 import contextlib
-import json
 import random
 import secrets
 import socket
@@ -13,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, Self
 
+from webhookctl.local import quick_json
 from webhookctl.local.environment import Environment
 from webhookctl.local.function_error import FunctionError
 from webhookctl.local.identifier import new_uuid
@@ -28,8 +28,6 @@ MAX_ENVIRONMENTS = 4
 MAX_LANE_ENVIRONMENTS = 16
 # Lambda writes these to the function's log itself; a handler's own exception is logged by its runtime.
 LOGGED_BY_LAMBDA = frozenset({"Sandbox.Timedout", "Runtime.ExitError"})
-
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Function:
@@ -50,8 +48,14 @@ class Function:
         self._places = asyncio.Semaphore(max_environments)
         self._environments: set[Environment] = set()
         self._idle: list[Environment] = []
-        self._running: set[asyncio.Task[bytes]] = set()
+        self._running: set[asyncio.Task[None]] = set()
         self._stopped = False
+        self._start_fault: FunctionError | None = None
+
+    @property
+    def start_fault(self) -> FunctionError | None:
+        """Why it does not start: what its last start ended with, unless one of its environments has started."""
+        return None if self._idle else self._start_fault
 
     @property
     def environments(self) -> int:
@@ -63,16 +67,17 @@ class Function:
 
         A call that is abandoned goes on: Lambda does not stop a function because its caller went away.
         """
-        payload = _JSON.encode(event).encode()
+        payload = quick_json.encoded(event)
         if len(payload) > MAX_PAYLOAD_BYTES:
             sentence = f"Request must be smaller than {MAX_PAYLOAD_BYTES} bytes for the InvokeFunction operation"
             raise FunctionError("RequestTooLargeException", sentence)
         if 0 <= self._reserved <= len(self._running):
             raise FunctionError("TooManyRequestsException", "Rate Exceeded.")
-        run = asyncio.create_task(self._invoke(payload, trace_header or self._new_trace()))
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        run = asyncio.create_task(self._give(answer, payload, trace_header or self._new_trace()))
         self._running.add(run)
-        run.add_done_callback(self._end)
-        return _parse(await asyncio.shield(run))
+        run.add_done_callback(self._running.discard)
+        return _parse(await answer)
 
     def kill_one(self) -> bool:
         """Kill a running execution environment, any of them, as a fault of the host would; False when none runs.
@@ -89,6 +94,7 @@ class Function:
         if program == self.program:
             return
         self.program = program
+        self._start_fault = None
         outdated, self._idle = self._idle, []
         await self._drop(*outdated)
 
@@ -97,6 +103,20 @@ class Function:
         self._stopped = True
         await self._drop(*self._environments)
         await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _give(self, answer: asyncio.Future[bytes], payload: bytes, trace_id: str) -> None:
+        """Invoke, for whoever waits for the answer; nobody may."""
+        try:
+            given = await self._invoke(payload, trace_id)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(given)
 
     async def _invoke(self, payload: bytes, trace_id: str) -> bytes:
         async with self._places:
@@ -110,11 +130,6 @@ class Function:
                 raise
             finally:
                 self.busy -= 1
-
-    def _end(self, run: asyncio.Task[bytes]) -> None:
-        self._running.discard(run)
-        if not run.cancelled():
-            run.exception()  # so that asyncio does not report the failure of a call that was abandoned
 
     async def _run(self, request_id: str, payload: bytes, trace_id: str) -> bytes:
         environment = await self._take(request_id)
@@ -145,9 +160,12 @@ class Function:
         self._environments.add(environment)
         try:
             await environment.start(request_id)
-        except BaseException:
+        except BaseException as error:
             self._environments.discard(environment)
+            if isinstance(error, FunctionError):
+                self._start_fault = error
             raise
+        self._start_fault = None
         return environment
 
     async def _drop(self, *environments: Environment) -> None:
@@ -269,6 +287,6 @@ def _name(arn: str) -> str:
 
 def _parse(answer: bytes) -> Any:
     try:
-        return json.loads(answer)
+        return quick_json.decoded(answer)
     except ValueError as error:
         raise FunctionError("Runtime.InvalidResponse", f"The function's answer is not JSON: {error}") from error

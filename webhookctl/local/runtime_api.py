@@ -9,10 +9,10 @@ import asyncio
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import cast
+from typing import NamedTuple, cast
 
 from webhookctl.local.function_error import FunctionError
 
@@ -24,11 +24,11 @@ MAX_HEAD_BYTES = 2 * 1024 * 1024  # awslambdaric puts up to 1 MB of an error's a
 
 _HEAD_END = b"\r\n\r\n"
 _JSON = MappingProxyType({"Content-Type": "application/json"})
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _OK = b'{"status":"OK"}\n'
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One event on its way to a handler."""
 
     request_id: str
@@ -87,6 +87,11 @@ class RuntimeApi:
             return await self._answer
         finally:
             self._current = self._answer = None
+
+    def give_up(self) -> None:
+        """Whoever waits for an answer gets a TimeoutError; the environment may still be at it."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(TimeoutError())
 
     def fail(self, error: FunctionError) -> None:
         """The environment is gone: whoever waits for it gets this error, and so does everyone after."""
@@ -174,21 +179,19 @@ class RuntimeApi:
         return self._answer if expected and self._answer is not None and not self._answer.done() else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):
     method: str
     path: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(NamedTuple):
     """`body` is None when it was longer than a response may be."""
 
     method: str
     path: str
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     body: bytes | None
 
 
@@ -227,7 +230,7 @@ class _Connection(asyncio.Protocol):
         Where the environment has sent its next request along, and waits for an invocation, both answers go together.
         """
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
+        head = f"HTTP/1.1 {status} {_PHRASES[status]}\r\n{lines}Content-Length: {len(body)}\r\n\r\n"
         self._held += head.encode() + body
         if not self._received:
             self._flush()
@@ -287,6 +290,7 @@ class _Connection(asyncio.Protocol):
         return _Request(head.method, head.path, head.headers, body)
 
 
+@lru_cache(maxsize=64)  # every other head is the same: that of a request for the next invocation
 def _read_head(text: str) -> _Head:
     """Raises ValueError for what is no head, and for a body of a length that is not told first."""
     first, *lines = text.split("\r\n")

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from common.scheme import Scheme, load
+from processor.circuit import CircuitState
+from processor.store import circuit_key, circuit_state
 from webhookctl.local.aws.backend import Backend
 from webhookctl.local.counts import UNKNOWN_ROUTE, Counts
 from webhookctl.local.event_source import EventSource, Turnstile, triggers
+from webhookctl.local.function_error import FunctionError
 from webhookctl.local.functions import Functions, Machine
 from webhookctl.local.gateway.server import SERVER_OPTIONS, Gateway
 from webhookctl.local.generated_secret import generated_delivery_secret, generated_secret
@@ -31,6 +34,7 @@ REQUEST_GRACE_SECONDS = 1.0
 INVOCATION_GRACE_SECONDS = 2.0
 IDLE_CHECK_SECONDS = 0.05
 SMALL_BATCH_SECONDS = 0.02  # from one batch that is not full to the next, of all lanes
+YOUNG_OBJECTS = 50_000  # so many new ones until the garbage collector looks at them
 MAX_LOG_BYTES = 20_000_000  # a log that is larger at a start begins anew
 
 
@@ -105,6 +109,18 @@ class LocalStack:
             return {}
         names = {source: output.get("postgres_secret_name") for source, output in self.state.outputs["sources"].items()}
         return {source: name for source, name in names.items() if name}
+
+    def circuits(self) -> Mapping[str, CircuitState]:
+        """The circuits that are not closed, by lane: read from the table, where the lanes keep them."""
+        sources = self.state.outputs["sources"].items()
+        circuits = {source: self._circuit(source) for source, output in sources if output.get("effect")}
+        return {source: circuit for source, circuit in circuits.items() if circuit.state != "closed"}
+
+    @property
+    def start_faults(self) -> Mapping[str, FunctionError]:
+        """The functions that do not start, so that each invocation fails, and what the last start ended with."""
+        faults = {name: function.start_fault for name, function in self.functions.by_name.items()}
+        return {name: fault for name, fault in faults.items() if fault is not None}
 
     async def idle(self) -> None:
         """Wait until no lane has a message, neither waiting nor in flight. Failing messages are waited for, too."""
@@ -214,20 +230,28 @@ class LocalStack:
             deferred=counts.deferred,
         )
 
+    def _circuit(self, source: str) -> CircuitState:
+        item = {"TableName": self.state.outputs["table_name"], "Key": circuit_key(source)}
+        return circuit_state(self.backend.call("DynamoDB_20120810.GetItem", item).get("Item", {}))
+
     def _queue_counts(self, source: str, url: str) -> tuple[int, int, int]:
         return self.backend.queues[queue_name(self.outputs["sources"][source][url])].counts()
 
 
 @contextlib.contextmanager
 def _without_what_is_there() -> Iterator[None]:
-    """Let the garbage collector pass over all that is in memory now while the block runs.
+    """Let the garbage collector pass over all that is in memory now while the block runs, and look less often.
 
     moto and boto3 are half a million objects that stay: looking through them again and again takes a sixth of the time.
+    One request makes as many objects as Python would look after, and nearly all of them are gone when it is answered.
     """
+    thresholds = gc.get_threshold()
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS, *thresholds[1:])
     try:
         yield
     finally:
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
 
 

@@ -323,6 +323,58 @@ async def test_a_handler_that_cannot_be_imported_is_reported_to_every_caller(sta
     assert functions.function("f").environments == 0
 
 
+async def test_a_function_that_does_not_start_says_why_until_it_does(start: Start, build_dir: Path) -> None:
+    functions = await start({"app.py": "import nothing_like_that"})
+    function = functions.function("f")
+    assert function.start_fault is None
+    with pytest.raises(FunctionError) as caught:
+        await functions.invoke("f", {})
+    assert function.start_fault is caught.value
+    package(build_dir, {"app.py": HANDLER})
+    await functions.reload()
+    assert function.start_fault is None
+    await functions.invoke("f", {})
+    assert function.start_fault is None
+
+
+async def test_a_start_that_fails_is_forgotten_with_the_next_that_does_not(start: Start, tmp_path: Path) -> None:
+    flag = tmp_path / "there"
+    functions = await start({"app.py": f"open({str(flag)!r})\ndef handle(event, context): pass"})
+    with pytest.raises(FunctionError):
+        await functions.invoke("f", {})
+    fault = functions.function("f").start_fault
+    assert fault is not None
+    assert fault.error_type == "FileNotFoundError"
+    flag.touch()
+    await functions.invoke("f", {})
+    assert functions.function("f").start_fault is None
+
+
+async def test_a_function_of_which_an_environment_has_started_does_start(start: Start, tmp_path: Path) -> None:
+    flag, go = tmp_path / "there", tmp_path / "go"
+    wait = "def handle(event, context):\n    while event and not os.path.exists(event): time.sleep(0.01)"
+    functions = await start({"app.py": f"import os, time\nopen({str(flag)!r})\n{wait}"})
+    function = functions.function("f")
+    flag.touch()
+    await functions.invoke("f", "")
+    flag.unlink()
+    under_way = asyncio.create_task(functions.invoke("f", str(go)))
+    await until(lambda: function.busy == 1)
+    with pytest.raises(FunctionError):
+        await functions.invoke("f", "")
+    go.touch()
+    await under_way
+    assert function.start_fault is None
+
+
+@pytest.mark.parametrize("event", [{"raise": "boom"}, {"exit": 3}])
+async def test_what_ends_an_invocation_is_no_fault_of_the_start(start: Start, event: dict[str, Any]) -> None:
+    functions = await start()
+    with pytest.raises(FunctionError):
+        await functions.invoke("f", event)
+    assert functions.function("f").start_fault is None
+
+
 async def test_a_payload_over_6_mb_is_refused_before_anything_runs(start: Start) -> None:
     functions = await start()
     with pytest.raises(FunctionError) as caught:

@@ -17,7 +17,10 @@ import boto3
 import pytest
 
 from common.keys import read_keys
+from processor.circuit import CircuitState
+from processor.store import EventStore
 from tests.unit.local.gateway.deployed import ACCOUNT, FUNCTION_ARN, REGION, deployed, handshaken, resource
+from webhookctl.environment import from_outputs
 from webhookctl.local.aws.errors import AwsError
 from webhookctl.local.lane import Lane
 from webhookctl.local.running import find_running
@@ -311,6 +314,50 @@ async def test_what_became_of_an_effect_is_counted(build_dir: Path) -> None:
     assert (lane.retried, lane.failed, lane.failures) == (1, 0, 1)
 
 
+def with_table(state: State) -> State:
+    """The same environment, with the table that its outputs name."""
+    table = {
+        "name": state.outputs["table_name"],
+        "arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{state.outputs['table_name']}",
+        "billing_mode": "PAY_PER_REQUEST",
+        "hash_key": "pk",
+        "range_key": "sk",
+        "attribute": [{"name": "pk", "type": "S"}, {"name": "sk", "type": "S"}],
+    }
+    return State(state.outputs, (*state.managed, resource("aws_dynamodb_table", "events", table)))
+
+
+async def test_a_lanes_circuit_is_read_from_the_table_until_it_is_closed(build_dir: Path) -> None:
+    state = with_table(with_effect(a_state(), "http", delivery_secret_name="webhook-dev/github/delivery"))
+    async with a_stack(build_dir, state=state) as stack:
+        assert stack.circuits() == {}
+        for circuit in (CircuitState("open", 1_800, 1_700, 10, "http 503"), CircuitState("paused", 0, 1_700)):
+            await asyncio.to_thread(keep_circuit, stack, "github", circuit)
+            assert stack.circuits() == {"github": circuit}
+        await asyncio.to_thread(keep_circuit, stack, "github", CircuitState())
+        assert stack.circuits() == {}
+
+
+def keep_circuit(stack: LocalStack, source: str, circuit: CircuitState) -> None:
+    """As a processor does. To be called in a thread, since the stack answers from this one."""
+    client = from_outputs(stack.outputs, "test", aws_endpoint_url=stack.aws_endpoint_url).dynamodb()
+    store = EventStore(client, stack.outputs["table_name"], 30)
+    assert store.change_circuit(source, store.read_circuit(source), circuit)
+    client.close()
+
+
+async def test_a_function_that_does_not_start_is_named_with_the_reason(build_dir: Path) -> None:
+    with zipfile.ZipFile(build_dir / "app.zip", "w") as archive:
+        archive.writestr("app.py", CODE.replace("def process", "def other"))
+    async with a_stack(build_dir) as stack, asyncio.timeout(20):
+        assert stack.start_faults == {}
+        await post(stack)
+        while not stack.start_faults:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert stack.start_faults.keys() == {"webhook-dev-github"}
+        assert stack.start_faults["webhook-dev-github"].error_type == "Runtime.HandlerNotFound"
+
+
 async def test_every_source_gets_a_secret_in_the_form_of_its_scheme(build_dir: Path) -> None:
     custom = {"kind": "hmac", "signature": {"header": "X-Acme"}}
     schemes = {
@@ -437,7 +484,7 @@ async def test_a_signal_stops_it_in_order(build_dir: Path, number: signal.Signal
 
 
 UP = """
-import asyncio, sys
+import sys, uvloop
 from pathlib import Path
 from tests.unit.local.test_stack import a_stack, post
 from webhookctl.local.stop_signals import stop_signals
@@ -450,7 +497,7 @@ async def main():
             await stop.wait()
     print("stopped")
 
-asyncio.run(main())
+uvloop.run(main())
 """
 
 

@@ -12,7 +12,7 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from webhookctl.local.aws.errors import SqsError
 
@@ -32,8 +32,7 @@ _IDENTIFIER = re.compile(r"[!-~]{1,128}")  # letters, digits and punctuation of 
 _FIRST_SEQUENCE_NUMBER = 10**19
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(NamedTuple):
     """What a receiver is given. `attributes` are the system's: SentTimestamp, ApproximateReceiveCount and so on."""
 
     message_id: str
@@ -44,7 +43,7 @@ class Message:
     md5_of_body: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """A message in a queue, due at a time.
 

@@ -6,8 +6,7 @@ authorizer"; the gateway responses are in "Gateway response types".
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from webhookctl.local.function_error import FunctionError
 from webhookctl.local.gateway.errors import Refused
@@ -20,8 +19,7 @@ Invoke = Callable[[str, Mapping[str, Any], str | None], Awaitable[Any]]
 UNAUTHORIZED = "Unauthorized"
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
+class Authorization(NamedTuple):
     """An authorizer's answer: who it is, what they may do, and values for `$context.authorizer`, stringified."""
 
     policy: Policy

@@ -6,13 +6,14 @@ workflow".
 """
 
 import ipaddress
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
+
+from webhookctl.local import quick_json
 
 INVOKE = "execute-api:Invoke"
 SOURCE_IP = "aws:sourceip"
@@ -65,7 +66,7 @@ class Statement:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """The statements of one policy document."""
 
@@ -73,6 +74,13 @@ class Policy:
 
     def verdict(self, arn: str, source_ip: str) -> Verdict:
         """What the policy says about invoking `arn` from this address."""
+        return self._remembered(arn, source_ip)
+
+    @cached_property
+    def _remembered(self) -> Callable[[str, str], Verdict]:
+        return lru_cache(maxsize=1024)(self._verdict)
+
+    def _verdict(self, arn: str, source_ip: str) -> Verdict:
         verdict = Verdict.SILENT
         for statement in self.statements:
             if statement.applies(arn, source_ip):
@@ -96,7 +104,16 @@ def parse_policy(document: object, *, execution_arn: str = "", with_principal: b
     Raises MalformedPolicy for everything that is not a policy or not evaluated here: a condition that was passed over
     in silence would open what it is meant to close.
     """
-    decoded = _decoded(document)
+    text = document if isinstance(document, str) else quick_json.encoded(document)
+    return _parsed(text, execution_arn, with_principal)
+
+
+@lru_cache(maxsize=1024)  # an authorizer answers with the same few again and again
+def _parsed(text: str | bytes, execution_arn: str, with_principal: bool) -> Policy:
+    try:
+        decoded = quick_json.decoded(text)
+    except ValueError as error:
+        raise MalformedPolicy(f"the policy is not JSON ({error})") from error
     if not isinstance(decoded, Mapping):
         raise MalformedPolicy("a policy is an object")
     statements = decoded.get("Statement")
@@ -128,15 +145,6 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 @lru_cache(maxsize=1024)
 def _address(source_ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.ip_address(source_ip)
-
-
-def _decoded(document: object) -> object:
-    if not isinstance(document, str):
-        return document
-    try:
-        return json.loads(document)
-    except json.JSONDecodeError as error:
-        raise MalformedPolicy(f"the policy is not JSON ({error})") from error
 
 
 def _statement(value: object, execution_arn: str, *, with_principal: bool) -> Statement:

@@ -5,8 +5,9 @@ API Gateway Developer Guide, "Gateway response types for API Gateway" and "Gatew
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from webhookctl.local.gateway.errors import Refused
 from webhookctl.local.gateway.exchange import Exchange
@@ -61,14 +62,13 @@ CUSTOMISABLE = {kind for kind, standard in STANDARD.items() if standard.customis
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What goes back to the client."""
 
     status: int
     body: bytes
     content_type: str = JSON
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ AWS X-Ray Developer Guide, "Tracing header": `Root=1-<epoch, 8 hex>-<24 hex>;Par
 
 import re
 import secrets
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HEADER = "X-Amzn-Trace-Id"
 
@@ -13,8 +13,7 @@ _ROOT = re.compile(r"(?:^|;)\s*Root=(1-[0-9a-f]{8}-[0-9a-f]{24})\s*(?:;|$)")
 _SAMPLED = re.compile(r"(?:^|;)\s*Sampled=([01])\s*(?:;|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """One request's trace; not sampled unless the sender asks for it, so that nobody's local run looks for a daemon."""
 
     root: str

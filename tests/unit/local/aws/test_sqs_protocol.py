@@ -137,8 +137,7 @@ def test_a_query_refusal_is_xml_too() -> None:
 
 
 @given(
-    st.binary().map(lambda text: text.replace(b"&", b"").replace(b"=", b""))
-    | st.text("%+aé0C3A9f .", min_size=1).map(str.encode)
+    st.binary().map(lambda text: text.replace(b"&", b"")) | st.text("%%%+aé0C3A9f .=\r\n", min_size=1).map(str.encode)
 )
 def test_a_value_is_read_as_pythons_own_reader_of_forms_reads_it(value: bytes) -> None:
     assert parse_form(b"MessageBody=" + value)["MessageBody"] == unquote_plus(value.decode("latin-1"))

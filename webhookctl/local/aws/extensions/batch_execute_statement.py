@@ -8,10 +8,12 @@ statement that is not well formed fails alone with `ValidationError`, as does on
 
 moto raises TypeError for `?`, lets an INSERT overwrite, takes any number of statements and one key twice, and copies
 all tables for each statement. Here a value is a `?` and a name is quoted: PartiQL's other ways are refused by name.
-Batches of other statements are moto's. No behaviour of AWS: moto looks for each of the ten members of an attribute
-value when it reads a parameter, and through all keys for each attribute of an item: most of the time that a batch took.
+Batches of other statements are moto's. No behaviour of AWS: a batch is read, kept and answered here, past moto's
+descriptions of requests and answers, and an item of texts, numbers and binaries alone past its general way to put one.
+That takes a sixth of the time, and it is what a lane under load waits for.
 """
 
+import base64
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,12 +21,10 @@ from functools import lru_cache
 from typing import Any
 
 from moto.core.exceptions import JsonRESTError
-from moto.core.model import ListShape
-from moto.core.parse import BaseJSONParser
-from moto.core.responses import ActionResult
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import Item as TableItem
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import (
     DynamoHandler,
@@ -33,12 +33,17 @@ from moto.dynamodb.responses import (
     validate_put_has_gsi_keys_set_to_none,
 )
 
+from webhookctl.local import quick_json
+from webhookctl.local.aws.extensions import query_candidates
 from webhookctl.local.aws.extensions.patch import patched
 
 MAX_STATEMENTS = 25
 MAX_CHARACTERS = 8192
+MAX_PLAIN_KEY_CHARACTERS = 256  # a fourth of the bytes that a range key may have
 
 _INSERT = re.compile(r'\s*INSERT\s+INTO\s+"([a-zA-Z0-9_.-]+)"\s+VALUE\s+\{(.*)\}\s*', re.IGNORECASE | re.DOTALL)
+_INTEGER = re.compile(r"-?[0-9]{1,37}")
+_PLAIN = {"S": str, "B": bytes}
 _MEMBER = re.compile(r"\s*'((?:[^']|'')+)'\s*:\s*\?\s*")
 
 Item = dict[str, Any]
@@ -47,25 +52,53 @@ Item = dict[str, Any]
 @contextmanager
 def applied() -> Iterator[None]:
     """Run batches of INSERTs while the block runs."""
-    batch_execute_statement = DynamoHandler.batch_execute_statement
-    parse_as_moto: Any = BaseJSONParser._parse_list  # noqa: SLF001
+    batch_execute_statement: Any = DynamoHandler.batch_execute_statement
+    parse_as_moto = DynamoHandler.parse_parameters
 
-    def insert(self: DynamoHandler) -> ActionResult:
+    def parse_parameters(self: DynamoHandler, request: Any) -> None:
+        statements = _inserts(self, request.data)
+        if statements is None:
+            parse_as_moto(self, request)
+        else:
+            self.params = {"Statements": statements}
+
+    def insert(self: DynamoHandler) -> Any:
         statements = self.body.get("Statements", [])
         if not any(_verb(statement) == "INSERT" for statement in statements):
             return batch_execute_statement(self)
-        return ActionResult({"Responses": _insert(statements, self.dynamodb_backend)})
-
-    def parse_list(self: Any, shape: ListShape, node: list[Any]) -> list[Any]:
-        if shape.name != "PreparedStatementParameters":
-            return list(parse_as_moto(self, shape, node))
-        return [value if _is_text(value) else self._parse_shape(shape.member, value) for value in node]
+        return quick_json.encoded({"Responses": _insert(statements, self.dynamodb_backend)}).decode()
 
     with (
+        patched(DynamoHandler, "parse_parameters", parse_parameters),
         patched(DynamoHandler, "batch_execute_statement", insert),
-        patched(BaseJSONParser, "_parse_list", parse_list),
     ):
         yield
+
+
+def _inserts(handler: DynamoHandler, body: bytes) -> list[Item] | None:
+    """The statements of a batch of INSERTs, parameters as a table keeps them; None for any other request."""
+    if handler._get_action() != "BatchExecuteStatement":  # noqa: SLF001
+        return None
+    statements = quick_json.decoded(body).get("Statements", [])
+    if not all(_verb(statement) == "INSERT" for statement in statements):
+        return None
+    return [statement | {"Parameters": _kept(statement.get("Parameters", []))} for statement in statements]
+
+
+def _kept(value: Any) -> Any:
+    """Attribute values with their binaries decoded."""
+    if isinstance(value, list):
+        return [_kept(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: base64.b64decode(member)
+        if name == "B" and isinstance(member, str)
+        else member
+        if isinstance(member, str)
+        else _kept(member)
+        for name, member in value.items()
+    }
 
 
 class _DuplicateItem(Exception):
@@ -138,29 +171,44 @@ def _answer(insert: tuple[Table, Item] | JsonRESTError) -> Item:
 
 
 def _put_new(table: Table, item: Item) -> None:
-    if not all(_is_text(value) or _is_bytes(value) for value in item.values()):
-        validate_put_has_empty_keys(item, table)
-        validate_put_has_empty_attrs(item, table)
-        validate_put_has_gsi_keys_set_to_none(item, table)
-    if _found(table, item) is not None:
+    keys = [DynamoType(item[name]) for name in table.table_key_attrs if name in item]
+    # Where the key is not whole, moto says what is missing.
+    if len(keys) == len(table.table_key_attrs) and table.get_item(keys[0], keys[1] if keys[1:] else None) is not None:
         raise _DuplicateItem
+    if _is_plain(table, item, keys):
+        kept = TableItem(keys[0], keys[1], item)
+        table.items[keys[0]][keys[1]] = kept
+        query_candidates.note(table, kept)
+        return
+    validate_put_has_empty_keys(item, table)
+    validate_put_has_empty_attrs(item, table)
+    validate_put_has_gsi_keys_set_to_none(item, table)
     table.put_item(item, overwrite=True)
 
 
-def _found(table: Table, item: Item) -> Any:
-    """The item with its key, where its key is whole: else moto says what is missing."""
-    keys = [DynamoType(item[name]) for name in table.table_key_attrs if name in item]
-    whole = len(keys) == len(table.table_key_attrs)
-    return table.get_item(keys[0], keys[1] if len(keys) > 1 else None) if whole else None
+def _is_plain(table: Table, item: Item, keys: Sequence[DynamoType]) -> bool:
+    """Whether moto would keep the item without a word: nothing in it is empty, nested, too long for a key or odd."""
+    return (
+        len(keys) == 2
+        and [key.type for key in keys] == [table.hash_key_type, table.range_key_type]
+        and table.stream_shard is None
+        and all(_is_plain_value(value) for value in item.values())
+        and all(_is_short(item.get(name)) for name in (*table.hash_key_names, *table.range_key_names))
+    )
 
 
-def _is_text(value: Item) -> bool:
-    """A string or a number that is not empty."""
-    return len(value) == 1 and isinstance(value.get("S") or value.get("N"), str)
+def _is_plain_value(value: Item) -> bool:
+    if len(value) != 1:
+        return False
+    ((kind, content),) = value.items()
+    if kind == "N":
+        return isinstance(content, str) and _INTEGER.fullmatch(content) is not None
+    return bool(content) and type(content) is _PLAIN.get(kind)
 
 
-def _is_bytes(value: Item) -> bool:
-    return bool(value.get("B"))
+def _is_short(value: Item | None) -> bool:
+    """Whether it may be any key, however many bytes its characters take."""
+    return value is None or len(next(iter(value.values()))) <= MAX_PLAIN_KEY_CHARACTERS
 
 
 def _error(code: str, message: str) -> Item:

@@ -26,7 +26,7 @@ def applied() -> Iterator[None]:
         self.hash_key, self.range_key = hash_key, range_key
         self.attrs = LimitedSizeDict()
         for name, value in attrs.items():
-            dict.__setitem__(self.attrs, name, DynamoType(value))
+            dict.__setitem__(self.attrs, name, _typed(value))
         _check(self.attrs)
 
     def set_attribute(self: LimitedSizeDict, name: str, value: Any) -> None:
@@ -37,12 +37,26 @@ def applied() -> Iterator[None]:
         yield
 
 
+def _typed(value: DynamoType | dict[str, Any]) -> DynamoType:
+    """The value as moto keeps it; one that has no others in it without moto's looking for them."""
+    if isinstance(value, DynamoType):
+        return DynamoType(value)
+    kind, content = next(iter(value.items()))
+    if not isinstance(content, str | bytes):
+        return DynamoType(value)
+    typed = DynamoType.__new__(DynamoType)
+    typed.type, typed.value = kind, content
+    return typed
+
+
 def _check(attributes: dict[str, Any]) -> None:
     if sum([len(name.encode()) + _size_bytes(value) for name, value in attributes.items()]) > MAX_BYTES:
         raise ItemSizeTooLarge
 
 
 def _size_bytes(value: Any) -> int:
+    if isinstance(value, DynamoType) and isinstance(value.value, bytes):
+        return len(value.value)
     if isinstance(value, DynamoType) and isinstance(value.value, str):
         text = value.value
         if value.type == DDBType.BINARY:

@@ -44,12 +44,12 @@ def applied() -> Iterator[None]:
 
     def put(self: Table, *arguments: Any, **options: Any) -> Item:
         item = put_item(self, *arguments, **options)
-        _note(self, item)
+        note(self, item)
         return item
 
     def update(self: DynamoDBBackend, table_name: str, *arguments: Any, **options: Any) -> Item:
         item = update_item(self, table_name, *arguments, **options)
-        _note(self.get_table(table_name), item)
+        note(self.get_table(table_name), item)
         return item
 
     def delete(self: Table, *arguments: Any, **options: Any) -> Item | None:
@@ -113,7 +113,8 @@ def _with_value(table: Table, attribute: str, expected: DynamoType) -> list[Item
     return indexes[attribute].find(expected.value)
 
 
-def _note(table: Table, item: Item) -> None:
+def note(table: Table, item: Item) -> None:
+    """What a table has got past its own methods."""
     for index in _indexes.get(table, {}).values():
         index.add(item)
 
