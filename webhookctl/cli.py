@@ -343,7 +343,8 @@ def event(
 
     The body is shown when it is readable text, else the beginning of it in hexadecimal. --json has it whole, in base64.
     Of an event whose lane has an effect it tells the attempts and the last error, when the next one is due or how it
-    ended. Exits with 1 after all the rest when the body is not whole yet: a large one is stored in several parts.
+    ended. An event that is due waits on while its lane's circuit is open: then it tells until when. Exits with 1 after
+    all the rest when the body is not whole yet: a large one is stored in several parts.
 
     \b
     Examples:
@@ -351,7 +352,7 @@ def event(
       webhookctl event evt_1Nv0FGQ9RKHgCVdK --body-to - --env prod | jq .
     """
     from webhookctl.environment import choose_environment
-    from webhookctl.event_view import show_record, write_record
+    from webhookctl.event_view import Attempts, show_record, write_record
     from webhookctl.events import Table, find_only, whole_body
     from webhookctl.faults import explained_faults
 
@@ -360,17 +361,20 @@ def event(
     environment = choose_environment(env, region=region, profile=profile)
     sources = [environment.source(source).name] if source else sorted(environment.sources)
     with explained_faults(environment):
-        record = find_only(Table(environment.dynamodb(), environment.table_name), sources, event_id)
+        table = Table(environment.dynamodb(), environment.table_name)
+        record = find_only(table, sources, event_id)
+        sender = environment.source(record.entry.row.source)
+        circuit = table.circuit(sender.name) if record.entry.row.is_waiting else None
     if body_to == STDIN:
         write_bytes(whole_body(record.entry))
         return
     if body_to and record.entry.body is not None:
         _write_file(body_to, record.entry.body)
-    max_attempts = environment.source(record.entry.row.source).attempts
     if as_json:
-        write_record(record, max_attempts)
+        write_record(record, sender.attempts)
     else:
-        show_record(record, max_attempts, time.time())
+        resume = f"webhookctl resume {sender.name}" + ("" if environment.is_local else f" --env {environment.label}")
+        show_record(record, Attempts(sender.attempts, circuit, resume), time.time())
     for entry in (record.entry, *record.conflicts):
         whole_body(entry)
 
@@ -616,6 +620,10 @@ def up(
     ] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Apply it even if nothing changed since it was.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Print lines in place of a table that changes.")] = False,
+    postgres: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A login as above, for the lanes with an effect in PostgreSQL."),
+    ] = None,
 ) -> None:
     """Run an environment on this machine until Ctrl-C: no AWS account, no Docker.
 
@@ -623,13 +631,20 @@ def up(
     after a change. The Lambda packages then run as they are, behind an API Gateway, queues and a table of this machine
     alone. Secrets are made up. Nothing is kept from one start to the next.
 
+    The PostgreSQL is yours, with the tables that docs/effects.md names; without --postgres its lanes wait. Of a server
+    on this machine the file says:
+      {"host": "127.0.0.1", "port": 5432, "dbname": "...", "username": "...", "password": "...", "sslmode": "disable"}
+
+    What stands still is told above the counts: a lane whose circuit is open, and a function that does not start.
+
     \b
-    Example:
+    Examples:
       webhookctl local up --port 8081
+      webhookctl local up --postgres login.json
     """
     from webhookctl.local_up import local_up
 
-    local_up(env_dir or DEV, port=port, apply=apply, plain=plain)
+    local_up(env_dir or DEV, port=port, apply=apply, plain=plain, postgres_file=postgres)
 
 
 @local.command(short_help="Send real input through all of it, and check where everything ended.")

@@ -2,8 +2,10 @@
 
 import base64
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from processor.circuit import CircuitState
 from webhookctl.events import Effect, Entry, Record, Row
 from webhookctl.output import (
     byte_count,
@@ -21,12 +23,15 @@ from webhookctl.output import (
 )
 from webhookctl.reasons import EFFECT_HINTS, HINTS
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 MAX_SHOWN_BYTES = 16 * 1024
 WIDE = 110  # columns of a terminal, from which on there is room for more
-_ID_WIDTH = 36  # of a UUID, which most senders use
 _MIN_WIDTH = 8
 _HEX_BYTES = 256
 _HEX_WIDTH = 16
+_TYPE = "type or reason"
 _STATUS_STYLES = {
     "stored": "green",
     "conflict": "yellow",
@@ -55,7 +60,18 @@ def write_rows(rows: Iterable[Row]) -> None:
         write_json(_row_document(row))
 
 
-def show_record(record: Record, max_attempts: int | None, now: float) -> None:
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """What an event's item does not tell of its attempts: how many there are at most, the lane's circuit while the
+    event waits for the next, and the command that resumes the lane.
+    """
+
+    most: int | None
+    circuit: CircuitState | None
+    resume: str
+
+
+def show_record(record: Record, attempts: Attempts, now: float) -> None:
     """For people: everything about the entry, its body, and those that came later under the same id."""
     entry = record.entry
     row = entry.row
@@ -67,7 +83,7 @@ def show_record(record: Record, max_attempts: int | None, now: float) -> None:
             ("reason", row.reason),
             ("received at", utc(row.received_at_ms / 1000)),
             ("stored at", f"{utc(entry.stored_at_ms / 1000)} ({entry.stored_at_ms - row.received_at_ms:,} ms later)"),
-            *(_effect_fields(row.effect, max_attempts, now) if row.effect else ()),
+            *(_effect_fields(row.effect, attempts, now) if row.effect else ()),
             ("key id", entry.key_id),
             ("content type", printable(entry.content_type)),
             ("message id", entry.message_id),
@@ -95,16 +111,30 @@ def write_record(record: Record, max_attempts: int | None) -> None:
     )
 
 
-def _effect_fields(effect: Effect, max_attempts: int | None, now: float) -> list[tuple[str, str]]:
-    of_how_many = f" of {max_attempts}" if max_attempts else ""
+def _effect_fields(effect: Effect, attempts: Attempts, now: float) -> list[tuple[str, str]]:
+    of_how_many = f" of {attempts.most}" if attempts.most else ""
     return [
         ("attempts", f"{effect.attempts}{of_how_many}"),
         ("last error", printable(effect.last_error)),
-        ("next attempt", _moment(effect.next_attempt_at_ms, now)),
+        ("next attempt", _next_attempt(effect.next_attempt_at_ms, attempts, now)),
         ("lease until", _moment(effect.lease_until_ms, now)),
         ("result", printable(effect.result)),
         ("ended at", _moment(effect.ended_at_ms, now)),
     ]
+
+
+def _next_attempt(due_ms: int | None, attempts: Attempts, now: float) -> str:
+    """When it is due, or what holds it up: an attempt that is due is not made while the circuit is not closed."""
+    if due_ms is None:
+        return ""
+    circuit = attempts.circuit or CircuitState()
+    if circuit.state == "paused":
+        return f"none before {attempts.resume}: the lane is paused"
+    if circuit.state == "open" and circuit.until_ms > max(due_ms, now * 1000):
+        return f"not before {moment(circuit.until_ms, now)}: circuit open"
+    if due_ms / 1000 > now:
+        return moment(due_ms, now)
+    return f"due since {moment(due_ms, now)}{': circuit open' if circuit.state == 'open' else ''}"
 
 
 def _moment(at_ms: int | None, now: float) -> str:
@@ -119,36 +149,70 @@ def _show_table(rows: list[Row]) -> None:
 
     console = Console(highlight=False)
     wide = console.width >= WIDE
+    if not wide and _one_line_width(rows) > console.width:
+        _show_in_two_lines(rows, console)
+        return
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=0)
     for heading in ("received (UTC)", "source", "outcome"):
         table.add_column(heading, no_wrap=True)
-    if wide:
-        table.add_column("id", overflow="fold")
-        table.add_column("type or reason", overflow="fold")
-    else:
-        room = console.width - _fixed_width(rows)
-        id_width = min(max(len(row.id) for row in rows), max(room - _MIN_WIDTH, _MIN_WIDTH), _ID_WIDTH)
-        table.add_column("id", overflow="fold", width=id_width)
-        table.add_column("type", overflow="fold", max_width=max(room - id_width, _MIN_WIDTH))
+    table.add_column("id", overflow="fold")
+    table.add_column(_TYPE if wide else "type", overflow="fold")
     if wide:
         table.add_column("bytes", justify="right", no_wrap=True)
     for row in rows:
         cells = [
-            Text(utc(row.received_at_ms / 1000).removesuffix(" UTC")[0 if wide else len("2026-") :]),
+            Text(_received(row, with_year=wide)),
             Text(row.source),
             Text(row.status, style=_STATUS_STYLES.get(row.status, "")),
             Text(row.id),
-            Text(printable(row.reason or row.event_type)),
+            Text(_type(row)),
         ]
         table.add_row(*cells, *([Text(f"{row.body_bytes:,}")] if wide else []))
     console.print(table)
 
 
-def _fixed_width(rows: list[Row]) -> int:
-    """Of the columns that can't be folded, and a space between each two of five."""
-    sources = ["source", *(row.source for row in rows)]
-    statuses = ["outcome", *(row.status for row in rows)]
-    return len("01-31 08:00:00") + max(map(len, sources)) + max(map(len, statuses)) + 4
+def _one_line_width(rows: list[Row]) -> int:
+    """What the widest cells of the five columns need, and a space between each two."""
+    cells = [(row.source, row.status, row.id, _type(row)) for row in rows]
+    headings = ("source", "outcome", "id", "type")
+    return len("01-31 08:00:00") + sum(1 + max(map(len, column)) for column in zip(headings, *cells, strict=True))
+
+
+def _show_in_two_lines(rows: list[Row], console: "Console") -> None:
+    """The id on a line of its own, so that it can be copied."""
+    from rich.padding import Padding
+    from rich.rule import Rule
+    from rich.table import Table
+    from rich.text import Text
+
+    status_width = max(len("outcome"), *(len(row.status) for row in rows))
+    source_width = max(len("source"), *(len(row.source) for row in rows))
+    room = console.width - len("01-31 08:00:00") - status_width - len(_TYPE) - 3
+
+    def print_line(received: str, source: str, status: Text, type_: str) -> None:
+        line = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+        line.add_column(no_wrap=True)
+        line.add_column(width=max(min(source_width, room), _MIN_WIDTH), overflow="fold")
+        line.add_column(width=status_width, no_wrap=True)
+        line.add_column(overflow="fold")
+        line.add_row(Text(received), Text(source), status, Text(type_))
+        console.print(line)
+
+    print_line("received (UTC)", "source", Text("outcome"), _TYPE)
+    console.print(Text("  id"))
+    console.print(Rule(style="", characters="─"))
+    for row in rows:
+        style = _STATUS_STYLES.get(row.status, "")
+        print_line(_received(row, with_year=False), row.source, Text(row.status, style=style), _type(row))
+        console.print(Padding(Text(row.id, overflow="fold"), (0, 0, 0, 2)))
+
+
+def _received(row: Row, *, with_year: bool) -> str:
+    return utc(row.received_at_ms / 1000).removesuffix(" UTC")[0 if with_year else len("2026-") :]
+
+
+def _type(row: Row) -> str:
+    return printable(row.reason or row.event_type)
 
 
 def _show_lines(rows: list[Row]) -> None:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from processor.circuit import CircuitState
 from processor.event import Outcome
 from processor.lease import State
-from processor.store import LANE_SHARDS, part_key, stored_body
+from processor.store import LANE_SHARDS, circuit_key, circuit_state, part_key, stored_body
 from webhookctl.failure import Failure, WrongUsage
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class Row:
     def status(self) -> str:
         """Where it stands, in one word: the effect's where there is one, else the outcome."""
         return self.effect.state if self.effect else self.outcome
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is another attempt at its effect."""
+        return self.effect is not None and self.effect.state == State.WAITING
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,12 @@ class Table:
             return None
         entries = sorted(found, key=lambda entry: (entry.row.outcome == Outcome.CONFLICT, entry.stored_at_ms))
         return Record(entries[0], entries[1:])
+
+    def circuit(self, source: str) -> CircuitState:
+        """The circuit of a source's lane. By a query, as all else here: whoever may read events may read this."""
+        key = circuit_key(source)
+        found = self._items("pk = :pk AND sk = :sk", {":pk": key["pk"], ":sk": key["sk"]})
+        return circuit_state(next(found, {}))
 
     def _lane(self, lane: str, query: "_Query", page: Mapping[str, Any]) -> Iterator[Row]:
         while True:

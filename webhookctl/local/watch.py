@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from webhookctl.local.lane import Lane
+from webhookctl.local.trouble import Trouble, Troubled, troubles
 
 REFRESHES_PER_SECOND = 2
 LINE_SECONDS = 2.0
 ALL_LANES = "all lanes"
+TROUBLE_STYLE = "red"
+MAX_TROUBLES = 5  # told at once: one broken package may be that of all lanes
 SHORTENED_FROM = 100_000  # in a narrow table, from here on by the thousand
 
 
-class Watched(Protocol):
+class Watched(Troubled, Protocol):
     """What the view shows: the local stack."""
 
     def lanes(self) -> Sequence[Lane]:
@@ -76,8 +80,13 @@ async def watch(stack: Watched, stop: asyncio.Event, console: Console) -> None:
         await _watch_lines(stack, stop, console)
 
 
-def table(lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int], width: int) -> RenderableType:
-    """The view for a terminal of so many columns. When room is short, names of lanes are cut, and counts are not."""
+def table(
+    lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int], width: int, found: Sequence[Trouble] = ()
+) -> RenderableType:
+    """The view for a terminal of so many columns. When room is short, names of lanes are cut, and counts are not.
+
+    What stands still is told above the counts: of a view that is higher than the terminal the end is cut off.
+    """
     longest = max((len(lane.source) for lane in lanes), default=0)
     shown = _shown(lanes)
     full = _columns(lanes, shown, [column.heading for column in shown], str)
@@ -90,9 +99,10 @@ def table(lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int], width: in
         view.add_column(
             heading, cells[-1], justify="right", no_wrap=True, min_width=max(len(heading), *map(len, cells))
         )
+    styles = {trouble.lane: TROUBLE_STYLE for trouble in found}
     for row, lane in enumerate(lanes):
-        view.add_row(lane.source, *(cells[row] for _, cells in columns))
-    return Group(view, *_notes(lanes, refused_elsewhere, wide))
+        view.add_row(Text(lane.source, style=styles.get(lane.source, "")), *(cells[row] for _, cells in columns))
+    return Group(*_lines_of(found), view, *_notes(lanes, refused_elsewhere, wide))
 
 
 def line(lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int]) -> str:
@@ -108,15 +118,17 @@ def line(lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int]) -> str:
 
 
 def _say_what_is_missing(secrets: Mapping[str, str], console: Console) -> None:
-    text = (
-        f"Waiting for a PostgreSQL login: {', '.join(secrets)} (put it into {', '.join(sorted(set(secrets.values())))})"
-    )
-    console.print(text, soft_wrap=True, highlight=False, markup=False)
+    names = ", ".join(sorted(set(secrets.values())))
+    for text in (
+        f"Waiting for a PostgreSQL login: {', '.join(secrets)} (the secret {names})",
+        "Start with --postgres FILE to give one (its form: webhookctl local up --help)",
+    ):
+        console.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 async def _watch_table(stack: Watched, stop: asyncio.Event, console: Console) -> None:
     def view() -> RenderableType:
-        return table(stack.lanes(), stack.refused_elsewhere, console.width)
+        return table(stack.lanes(), stack.refused_elsewhere, console.width, troubles(stack, time.time()))
 
     with Live(view(), console=console, auto_refresh=False) as live:
         stopped = False
@@ -127,12 +139,16 @@ async def _watch_table(stack: Watched, stop: asyncio.Event, console: Console) ->
 
 async def _watch_lines(stack: Watched, stop: asyncio.Event, console: Console) -> None:
     shown = ""
+    known: dict[str, str] = {}
     while True:
         stopped = await _stopped(stop, LINE_SECONDS if shown else 0)
         now = line(stack.lanes(), stack.refused_elsewhere)
-        if now != shown:
-            console.print(now, soft_wrap=True, highlight=False, markup=False)
-            shown = now
+        found = {trouble.ended: trouble.for_later for trouble in troubles(stack, time.time())}
+        ended = [end for end in known if end not in found]
+        begun = [text for end, text in found.items() if known.get(end) != text]
+        for text in (*([now] if now != shown else []), *ended, *begun):
+            console.print(text, soft_wrap=True, highlight=False, markup=False)
+        shown, known = now, found
         if stopped:
             return
 
@@ -195,6 +211,13 @@ def _notes(lanes: Sequence[Lane], refused_elsewhere: Mapping[str, int], wide: bo
         yield Text("dup: duplicate; conf: conflict; quar: quarantined; dead: dead-lettered", style="dim")
         if any(lane.effect for lane in lanes):
             yield Text("rej: rejected, so that no further attempt is made", style="dim")
+
+
+def _lines_of(found: Sequence[Trouble]) -> Iterable[RenderableType]:
+    for trouble in found[:MAX_TROUBLES]:
+        yield Text(trouble.for_now, style=TROUBLE_STYLE)
+    if len(found) > MAX_TROUBLES:
+        yield Text(f"and {len(found) - MAX_TROUBLES} more stand still", style=TROUBLE_STYLE)
 
 
 def _by_reason(counts: Iterable[Mapping[str, int]]) -> str:

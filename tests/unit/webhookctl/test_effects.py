@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from common.reasons import Reason
+from processor.circuit import CircuitState
 from processor.event import Event, Quarantined
 from processor.lease import State
 from processor.store import EventStore, Lease
@@ -52,6 +53,11 @@ class Orders:
         lease = self.store.begin(event, "me", int((NOW + LATER) * 1000), NOW, sent_ms=int(NOW * 1000))
         assert isinstance(lease, Lease)
         return lease
+
+    def circuit(self, state: str, until_seconds: float = 0) -> None:
+        """Puts the lane's circuit into that state, an open one until so long from now."""
+        circuit = CircuitState(state, int((NOW + until_seconds) * 1000), int(NOW * 1000), 10, "http 503")
+        assert self.store.change_circuit("orders", self.store.read_circuit("orders"), circuit)
 
     def put(self, event_id: str, state: State, age_seconds: int = 0, error: str = "", result: str = "") -> None:
         """Keeps an event whose first attempt has led to that state."""
@@ -141,6 +147,58 @@ def test_a_waiting_event_tells_its_attempts_and_when_the_next_is_due(
     )
     assert "ended at" not in out
     assert "lease until" not in out
+
+
+def next_attempt(ended: Ended) -> str:
+    found = re.search(r"\n  next attempt  (.*)\n", ended.out)
+    assert found is not None
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME", found[1])
+
+
+@pytest.mark.parametrize(
+    ("state", "until_seconds", "shown"),
+    [
+        ("closed", 0, "due since TIME (5 min ago)"),
+        ("open", LATER + 600, "not before TIME (in 5 min): circuit open"),
+        ("open", LATER + 200, "due since TIME (5 min ago): circuit open"),
+        ("paused", 0, "none before webhookctl resume orders --env {environment}: the lane is paused"),
+    ],
+)
+def test_an_event_that_is_due_tells_what_holds_its_attempt_up(
+    orders: Orders,
+    query: Query,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    state: str,
+    until_seconds: float,
+    shown: str,
+) -> None:
+    orders.put("evt-1", State.WAITING, error="http 503")
+    orders.circuit(state, until_seconds)
+    monkeypatch.setattr("webhookctl.cli.time.time", lambda: NOW + LATER + 300)
+    assert next_attempt(query("event", "evt-1")) == shown.format(environment=tmp_path / "env")
+
+
+@pytest.mark.parametrize(
+    ("until_seconds", "shown"),
+    [(LATER - 100, "TIME (in 3 min)"), (LATER + 420, "not before TIME (in 10 min): circuit open")],
+)
+def test_an_event_that_is_not_due_waits_for_its_time_and_for_the_circuit(
+    orders: Orders, query: Query, monkeypatch: pytest.MonkeyPatch, until_seconds: float, shown: str
+) -> None:
+    orders.put("evt-1", State.WAITING, error="http 503")
+    orders.circuit("open", until_seconds)
+    monkeypatch.setattr("webhookctl.cli.time.time", lambda: NOW + LATER - 180)
+    assert next_attempt(query("event", "evt-1")) == shown
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.DONE])
+def test_of_an_event_that_waits_for_nothing_the_circuit_is_not_asked(
+    orders: Orders, query: Query, state: State
+) -> None:
+    orders.put("evt-1", state)
+    orders.circuit("open", LATER)
+    assert "circuit" not in query("event", "evt-1").out
 
 
 def test_a_running_event_tells_until_when_nobody_else_attempts_it(

@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import shlex
 import socket
@@ -22,7 +23,7 @@ from webhookctl.failure import Failure, WrongUsage
 from webhookctl.local.state import State
 from webhookctl.local.terraform import Applied, ApplyFailed
 from webhookctl.local.terraform_log import Progress
-from webhookctl.local_up import EXAMPLE_BODY, example_source, signed_curl
+from webhookctl.local_up import EXAMPLE_BODY, example_source, listed, read_postgres, signed_curl
 from webhookctl.packages import ensure_packages
 from webhookctl.signing import keys_in
 from webhookctl.verification import Genuine, judge
@@ -175,6 +176,81 @@ def test_a_port_in_use_is_told_before_anything_else(run: Run, tmp_path: Path) ->
         ended = run("local", "up", "--port", str(port), "--env-dir", tmp_path)
     assert (ended.code, ended.out) == (1, "")
     assert f"Port {port} of 127.0.0.1 is in use" in ended.err
+    assert ended.err.endswith(" --port 0 takes any that is free.\n")
+
+
+def test_a_port_that_the_user_may_not_have_is_wrong_usage(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listen(_port: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("webhookctl.local_up.listen", listen)
+    ended = run("local", "up", "--port", "80", "--env-dir", tmp_path)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == "Error: Port 80 is not for every user: choose one from 1024 on with --port.\n"
+
+
+LOGIN = {"host": "127.0.0.1", "port": 5432, "dbname": "d", "username": "u", "password": "hunter2", "sslmode": "disable"}
+
+
+def test_a_postgresql_login_is_read_as_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "login.json"
+    file.write_text(json.dumps(LOGIN))
+    assert read_postgres(str(file)) == LOGIN
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (json.dumps({**LOGIN, "host": 7}).encode(), "login.json is no PostgreSQL login: the secret's host is missing"),
+        (b"postgres://u:hunter2@127.0.0.1/d", "login.json is no PostgreSQL login: the secret is not JSON."),
+        (b"hunter2\xff", "login.json is not UTF-8 text."),
+        (None, "Can't read login.json: no such file or directory."),
+    ],
+)
+def test_what_is_no_postgresql_login_is_wrong_usage_and_not_quoted(
+    run: Run, tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    if content is not None:
+        (tmp_path / "login.json").write_bytes(content)
+    ended = run("local", "up", "--port", "0", "--env-dir", tmp_path, "--postgres", "login.json")
+    assert (ended.code, ended.out) == (2, "")
+    assert why in ended.err
+    assert "hunter2" not in ended.err
+
+
+def test_the_help_shows_a_postgresql_login_that_is_one(run: Run, tmp_path: Path) -> None:
+    text = " ".join(run("local", "up", "--help").out.split())
+    file = tmp_path / "login.json"
+    file.write_text(text[text.index("{") : text.index("}") + 1])
+    assert read_postgres(str(file)).keys() == LOGIN.keys()
+
+
+def test_names_are_listed_in_lines_that_end_between_two_of_them() -> None:
+    names = [f"{'a' * number}-source" for number in range(1, 25)]
+    assert listed(names, Console(file=io.StringIO(), width=80)) == ", ".join(names)
+    lines = listed(names, Console(file=io.StringIO(), width=80, force_terminal=True)).split("\n")
+    assert len(lines) > 1
+    assert max(map(len, (f"  endpoint  {lines[0]}", *lines[1:]))) <= 80
+    assert " ".join(line.strip() for line in lines).split(", ") == names
+
+
+def test_a_step_of_no_known_length_has_no_count() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    progress = local_demo.ShownProgress(console)
+    progress.begin("Waiting", None)
+    waiting = rendered(progress, console)
+    assert "Waiting" in waiting
+    assert "/" not in waiting
+    progress.begin("Sending", 368)
+    assert "0/368" in rendered(progress, console)
+
+
+def rendered(progress: local_demo.ShownProgress, console: Console) -> str:
+    with console.capture() as capture:
+        console.print(progress.bars.get_renderable())
+    return capture.get()
 
 
 @pytest.mark.parametrize(("kept", "code"), [(True, 0), (False, 1)])
