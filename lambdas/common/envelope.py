@@ -5,9 +5,8 @@ its string would have to add or repeat one. The queue outlives a deployment, so 
 still in use.
 """
 
-import base64
 import json
-from binascii import b2a_base64
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
@@ -52,7 +51,7 @@ def read_envelope(message: str) -> Envelope:
     fields = _object(message)
     if fields.keys() != _MEMBERS or fields["version"] != 1:
         raise MalformedEnvelope("not a version 1 envelope")
-    head = _object(_base64(_text(fields, "head").replace("-", "+").replace("_", "/")))
+    head = _object(_ascii(_base64(_text(fields, "head").replace("-", "+").replace("_", "/"))))
     if head.keys() - {"url"} != {"source", "headers"}:
         raise MalformedEnvelope("not a head")
     return Envelope(
@@ -65,9 +64,9 @@ def read_envelope(message: str) -> Envelope:
     )
 
 
-def _object(text: str | bytes) -> dict[str, Any]:
+def _object(text: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, object_pairs_hook=_unrepeated)
+        value = _decode(text)
     except (ValueError, RecursionError):
         raise MalformedEnvelope("not JSON") from None
     if not isinstance(value, dict):
@@ -80,6 +79,9 @@ def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a member is there twice")
     return members
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unrepeated).decode
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:
@@ -109,6 +111,13 @@ def _bodies(text: str) -> tuple[bytes, ...]:
 
 def _base64(text: str) -> bytes:
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        return a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError:
         raise MalformedEnvelope("not base64") from None
+
+
+def _ascii(text: bytes) -> str:
+    try:
+        return text.decode("ascii")
+    except ValueError:
+        raise MalformedEnvelope("not ASCII") from None

@@ -6,10 +6,12 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
+from json.encoder import encode_basestring_ascii
 
 Values = float | Sequence[float]
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_quoted = encode_basestring_ascii  # what `json.dumps` makes of a text, without an encoder for each
 
 
 def metric_line(
@@ -23,8 +25,15 @@ def metric_line(
 
     A name that ends in `_ms` is measured in milliseconds, every other is a count.
     """
-    values = _encode({**(properties or {}), **dimensions, **metrics})
-    return f'{{"_aws":{{"Timestamp":{at_ms},{_declaration(namespace, tuple(dimensions), tuple(metrics))}}},{values[1:]}'
+    values = {**(properties or {}), **dimensions, **metrics}
+    members = ",".join([f"{_quoted(name)}:{_json(value)}" for name, value in values.items()])
+    return f'{{"_aws":{{"Timestamp":{at_ms},{_declaration(namespace, tuple(dimensions), tuple(metrics))}}},{members}}}'
+
+
+def _json(value: str | Values | None) -> str:
+    if isinstance(value, str):
+        return _quoted(value)
+    return str(value) if type(value) is int else _encode(value)
 
 
 @cache

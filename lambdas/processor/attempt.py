@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from processor.circuit import MAX_COOLDOWN_SECONDS, Circuit
 from processor.event import Event, Outcome
@@ -49,8 +49,7 @@ class Effect:
     queue: LaneQueue
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
+class Attempted(NamedTuple):
     """What became of an event in a lane with an effect. `number` is 0 where no attempt was made."""
 
     outcome: Outcome

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from itertools import islice
 
 from processor.attempt import Attempted
@@ -54,7 +53,7 @@ def insert_batch(
         elif isinstance(answer, Exception):
             yield answer
         elif isinstance(message, Event) and isinstance(answer, There) and answer.new:
-            answers[message.id] = replace(answer, new=False)  # which is what the next one with its id finds
+            answers[message.id] = answer._replace(new=False)  # which is what the next one with its id finds
             yield event_result(message, Attempted(Outcome.STORED))
         elif not may_begin(position):
             yield OutOfTime()

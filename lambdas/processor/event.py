@@ -1,7 +1,7 @@
 """An accepted message on its way into the table, and what became of it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from common.reasons import Reason
 
@@ -31,8 +31,7 @@ class Outcome(StrEnum):
         return self in (Outcome.WAITING, Outcome.DEFERRED)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A verified webhook. Its id is the sender's, or a digest; `sender_id` is the sender's where the id is another.
 
     `content_digest` tells whether two bodies are one, where the source asks for that; empty where it does not.
@@ -51,8 +50,7 @@ class Event:
     sender_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(NamedTuple):
     """A message that could not be verified, kept with what a person needs to see why. `body` is what came."""
 
     source: str
@@ -64,8 +62,7 @@ class Quarantined:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """One message's outcome, with what logs and metrics say of it. `attempt` is 0 where there was none."""
 
     outcome: Outcome

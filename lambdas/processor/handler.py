@@ -22,6 +22,7 @@ from processor.batch import process_batch
 from processor.circuit import Circuit
 from processor.effects import load_effect
 from processor.handling import AttemptFailed
+from processor.insert import serialise_whole
 from processor.key_usage import KeyUsage
 from processor.process import Lane
 from processor.queue import LaneQueue
@@ -75,8 +76,10 @@ def handle(event: dict[str, Any], context: Context) -> dict[str, Any]:
 
 def _lane(settings: Settings) -> Lane:
     session = get_session()
+    client = cast("DynamoDBClient", session.create_client("dynamodb", config=_AWS))
+    serialise_whole(client)
     store = EventStore(
-        cast("DynamoDBClient", session.create_client("dynamodb", config=_AWS)),
+        client,
         settings.table_name,
         settings.event_retention_days,
         settings.receipts,

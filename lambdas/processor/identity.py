@@ -2,8 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.body import document_of, form_of, pointed
 from common.headers import Headers
@@ -14,8 +13,7 @@ _ID = re.compile(r"[\x21-\x7e]{1,255}")
 _TYPE = re.compile(r"[\x20-\x7e]{1,255}")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """`id` is the same for every delivery of one event, where the sender gives one; `type` is empty where unknown.
 
     `sender_id` is the id that the sender gives, empty where it gives none.

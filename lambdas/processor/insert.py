@@ -4,14 +4,19 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteS
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-reference.insert.html
 """
 
+import json
 import logging
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
 from processor.store import EventStore, Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +32,7 @@ Existing = Mapping[str, Any]
 Key = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class There:
+class There(NamedTuple):
     """What is under an item's key after the call: if `new` the item itself, else what was there before."""
 
     item: Existing
@@ -37,6 +41,18 @@ class There:
 
 Answer = There | Exception | None
 """None where the call does not decide, and a conditional PutItem does."""
+
+
+def serialise_whole(client: "DynamoDBClient") -> None:
+    """Has this client write the call in one piece, in the very bytes that botocore makes of it value by value.
+
+    To go through the values takes more than a third of what a call with 25 items costs. The client must not validate
+    parameters, since it is shown none.
+    """
+    events = client.meta.events
+    # Its stubs know of no handler that answers.
+    events.register("provide-client-params.dynamodb.BatchExecuteStatement", _set_aside)  # type: ignore[arg-type]
+    events.register("before-call.dynamodb.BatchExecuteStatement", _serialise)
 
 
 def insert(items: Sequence[Item], store: EventStore, now: float) -> Sequence[Answer]:
@@ -64,8 +80,31 @@ def _insert(items: Sequence[Item], store: EventStore) -> Sequence[str]:
 
 
 def _statement(item: Item, table_name: str) -> Mapping[str, Any]:
-    members = ", ".join(f"'{name}': ?" for name in item)
-    return {"Statement": f'INSERT INTO "{table_name}" VALUE {{{members}}}', "Parameters": list(item.values())}
+    return {"Statement": _text(table_name, tuple(item)), "Parameters": list(item.values())}
+
+
+@lru_cache(maxsize=64)  # items have the same few sets of names
+def _text(table_name: str, names: tuple[str, ...]) -> str:
+    members = ", ".join([f"'{name}': ?" for name in names])
+    return f'INSERT INTO "{table_name}" VALUE {{{members}}}'
+
+
+def _set_aside(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any]:
+    """What botocore is to serialise instead of a call's parameters: nothing."""
+    context[__name__] = params
+    return {}
+
+
+def _serialise(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    if __name__ in context:  # else this botocore has not asked what to serialise, and has done it itself
+        params["body"] = _encode(context[__name__]).encode()
+
+
+def _base64(value: bytes) -> str:
+    return b2a_base64(value, newline=False).decode()
+
+
+_encode = json.JSONEncoder(check_circular=False, default=_base64).encode
 
 
 def _read(items: Sequence[Item], store: EventStore) -> Mapping[Key, Existing] | Exception:

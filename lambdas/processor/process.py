@@ -1,7 +1,7 @@
 """One message from envelope to outcome. Anything that can't be verified is quarantined before any effect."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from common.envelope import Envelope, MalformedEnvelope, read_envelope
@@ -98,7 +98,7 @@ def _verified(envelope: Envelope, headers: Headers, message_id: str, lane: Lane)
     identity = identify(scheme, head, headers, body)
     content = "" if lane.settings.deduplicate_by == "id" else content_digest(scheme, head, body)
     if lane.settings.deduplicate_by == "body":
-        identity = replace(identity, id=f"sha256:{content}")
+        identity = identity._replace(id=f"sha256:{content}")
     return Event(
         source=envelope.source,
         id=identity.id,

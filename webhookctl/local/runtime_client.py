@@ -7,6 +7,7 @@ this project, so it imports nothing else of it.
 
 import os
 import socket
+from functools import lru_cache
 
 RECEIVE_BYTES = 65_536
 HEAD_END = b"\r\n\r\n"
@@ -25,13 +26,14 @@ class _Connection:
         self._socket = socket.create_connection((host, int(port)))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._head = f"Host: {address}\r\nUser-Agent: {user_agent}\r\n"
+        self._get = f"GET {INVOCATION}/next HTTP/1.1\r\n{self._head}\r\n".encode("latin-1")
         self._received = b""
         self._post = b""
 
     def next(self) -> tuple[bytes, dict[str, str]]:
         """The body and the headers of the next invocation. Raises RuntimeError for a refusal, of a post too."""
         post, self._post = self._post, b""
-        self._socket.sendall(post + f"GET {INVOCATION}/next HTTP/1.1\r\n{self._head}\r\n".encode("latin-1"))
+        self._socket.sendall(post + self._get)
         if post:
             status, _, _ = self._read()
             if not 200 <= status < 300:
@@ -48,27 +50,32 @@ class _Connection:
 
     def _read(self) -> tuple[int, dict[str, str], bytes]:
         while (end := self._received.find(HEAD_END)) < 0:
-            self._receive()
-        first, *lines = self._received[:end].decode("latin-1").split("\r\n")
-        headers = dict(line.split(": ", 1) for line in lines)
-        length = int(headers["Content-Length"])
-        body = [self._received[end + len(HEAD_END) :]]
-        missing = length - len(body[0])
-        while missing > 0:
-            self._receive(body)
-            missing -= len(body[-1])
-        whole = b"".join(body)
-        self._received = whole[length:]
-        return int(first.split(" ", 2)[1]), headers, whole[:length]
+            self._received += self._receive()
+        status, headers, length = _read_head(self._received[:end])
+        begin = end + len(HEAD_END)
+        missing = begin + length - len(self._received)
+        if missing > 0:
+            chunks = [self._received]
+            while missing > 0:
+                chunks.append(self._receive())
+                missing -= len(chunks[-1])
+            self._received = b"".join(chunks)
+        body, self._received = self._received[begin : begin + length], self._received[begin + length :]
+        return status, headers, body
 
-    def _receive(self, parts: list[bytes] | None = None) -> None:
+    def _receive(self) -> bytes:
         chunk = self._socket.recv(RECEIVE_BYTES)
         if not chunk:
             raise RuntimeError("The Runtime API has closed the connection")
-        if parts is None:
-            self._received += chunk
-        else:
-            parts.append(chunk)
+        return chunk
+
+
+@lru_cache(maxsize=2)  # every other head is the same: that of the answer to a post
+def _read_head(head: bytes) -> tuple[int, dict[str, str], int]:
+    """Status, headers, and how long the body is."""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = dict([line.split(": ", 1) for line in lines])
+    return int(first.split(" ", 2)[1]), headers, int(headers["Content-Length"])
 
 
 _connections: list[_Connection] = []

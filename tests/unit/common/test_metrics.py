@@ -36,3 +36,12 @@ def test_a_line_after_others_of_its_form_has_its_own_values(at_ms: int, value: s
     assert line["_aws"]["CloudWatchMetrics"] == [
         {"Namespace": namespace, "Dimensions": [[name]], "Metrics": [{"Name": "Stored", "Unit": "Count"}]}
     ]
+
+
+@given(
+    st.one_of(st.none(), st.text()),
+    st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.lists(st.integers(), max_size=3)),
+)
+def test_a_value_of_any_kind_is_read_as_it_was_given(request_id: str | None, value: float | list[int]) -> None:
+    line = json.loads(metric_line("webhook-dev", 1700, {"source": "a"}, {"Stored": value}, {"request_id": request_id}))
+    assert (line["request_id"], line["Stored"]) == (request_id, value)

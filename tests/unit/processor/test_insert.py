@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from processor.event import Event, Outcome
-from processor.insert import MAX_STATEMENTS, There, insert
+from processor.insert import MAX_STATEMENTS, There, _set_aside, insert, serialise_whole
 from processor.store import EventStore, Item
 from tests.unit.processor.conftest import NOW, TABLE, Bench
 
@@ -217,3 +219,42 @@ def test_as_many_statements_as_a_call_takes_are_inserted(bench: Bench) -> None:
 
     assert [answer for answer in insert(items, store, NOW) if not isinstance(answer, There)] == []
     assert len(bench.items()) == MAX_STATEMENTS
+
+
+def test_a_call_that_is_serialised_whole_is_the_one_that_botocore_makes(aws: None) -> None:
+    bodies: list[bytes] = []
+
+    def answer(params: dict[str, Any], **_: object) -> Any:
+        bodies.append(params["body"])
+        return SimpleNamespace(status_code=200), {"Responses": [{}, {}]}
+
+    for prepare in (serialise_whole, lambda _: None):
+        client = boto3.client("dynamodb", config=Config(parameter_validation=False))
+        prepare(client)
+        client.meta.events.register_last("before-call.dynamodb.BatchExecuteStatement", answer)
+        store = EventStore(client, TABLE, 30)
+        events = event(1, b"\x00\xff" * 400), event(2, b"{}", content_type='a"\\b\u2028\U0001f600\x7f\n')
+        assert len(insert(items_of(store, *events), store, NOW)) == 2
+
+    whole, by_botocore = bodies
+    assert whole == by_botocore
+    assert b'{"B": "' in whole
+
+
+def test_with_a_botocore_that_does_not_ask_what_to_serialise_its_own_bytes_are_sent(aws: None) -> None:
+    bodies: list[bytes] = []
+
+    def answer(params: dict[str, Any], **_: Any) -> Any:
+        bodies.append(params["body"])
+        return SimpleNamespace(status_code=200), {"Responses": [{}]}
+
+    client = boto3.client("dynamodb", config=Config(parameter_validation=False))
+    serialise_whole(client)
+    not_asked: Any = _set_aside
+    client.meta.events.unregister("provide-client-params.dynamodb.BatchExecuteStatement", not_asked)
+    client.meta.events.register_last("before-call.dynamodb.BatchExecuteStatement", answer)
+    store = EventStore(client, TABLE, 30)
+
+    assert len(insert(items_of(store, event(1))[:1], store, NOW)) == 1
+
+    assert b"INSERT INTO" in bodies[0]

@@ -95,7 +95,7 @@ def listed(ended: Ended) -> list[dict[str, Any]]:
 def test_an_event_is_listed_by_what_became_of_its_effect(orders: Orders, query: Query) -> None:
     for age, state in enumerate(State):
         orders.put(f"evt-{state}", state, age_seconds=age)
-    stored = dataclasses.replace(orders.event("evt-stored", age_seconds=20), source="mirror")
+    stored = orders.event("evt-stored", age_seconds=20)._replace(source="mirror")
     orders.store.put_event(stored, NOW)
     lines = [line.split() for line in query("events").out.splitlines()]
     assert [(line[2], line[3]) for line in lines] == [
