@@ -10,12 +10,13 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from webhookctl.local import quick_json
 from webhookctl.local.environment import Environment
 from webhookctl.local.function_error import FunctionError
 from webhookctl.local.identifier import new_uuid
+from webhookctl.local.line_file import LineFile
 from webhookctl.local.program import Machine, Program, program
 from webhookctl.local.runtime_api import MAX_PAYLOAD_BYTES, Invocation
 from webhookctl.local.state import State
@@ -241,7 +242,7 @@ class Functions:
 
     def _function(self, values: Mapping[str, Any], bound: int) -> Function:
         name: str = values["function_name"]
-        log = self._resources.enter_context((self._machine.log_dir / f"{name}.log").open("ab", buffering=0))
+        log = self._resources.enter_context(LineFile(self._machine.log_dir / f"{name}.log"))
         return Function(
             values,
             program(values, self._machine, self._trace_address),
@@ -249,10 +250,8 @@ class Functions:
             lambda line: self._log(name, log, line),
         )
 
-    def _log(self, name: str, file: BinaryIO, line: str) -> None:
-        file.write(
-            line.replace("\r", "\n").encode() + b"\n"
-        )  # the runtime separates the lines of a traceback by carriage returns
+    def _log(self, name: str, file: LineFile, line: str) -> None:
+        file.write(line.replace("\r", "\n"))  # the runtime separates the lines of a traceback by carriage returns
         self._on_log(name, line)
 
 

@@ -39,7 +39,7 @@ class LogPipe:
         self._close_reader()
 
     def _read(self) -> bool:
-        """Deliver what one read brings; whether there may be more."""
+        """Deliver what one read brings; whether there may be more, of which a pipe gives what there is."""
         try:
             chunk = os.read(self._reader, CHUNK_BYTES)
         except BlockingIOError:
@@ -48,7 +48,7 @@ class LogPipe:
             self._split(chunk)
         else:
             self._close_reader()
-        return bool(chunk)
+        return len(chunk) == CHUNK_BYTES
 
     def _split(self, chunk: bytes) -> None:
         *lines, self._rest = (self._rest + chunk).split(b"\n")

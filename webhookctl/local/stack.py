@@ -23,6 +23,7 @@ from webhookctl.local.gateway.server import SERVER_OPTIONS, Gateway
 from webhookctl.local.generated_secret import generated_delivery_secret, generated_secret
 from webhookctl.local.http_server import HttpServer, PortInUse, listen
 from webhookctl.local.lane import Lane
+from webhookctl.local.line_file import LineFile
 from webhookctl.local.outputs import local_outputs, queue_name
 from webhookctl.local.running import announce, withdraw
 from webhookctl.local.state import State
@@ -181,10 +182,10 @@ class LocalStack:
         await asyncio.gather(*(lane.stop(INVOCATION_GRACE_SECONDS) for lane in self._event_sources.values()))
 
     async def _start_api(self, parts: contextlib.AsyncExitStack, listener: socket.socket) -> None:
-        access_log = parts.enter_context((self.log_dir / "access.log").open("a", encoding="utf-8", buffering=1))
+        access_log = parts.enter_context(LineFile(self.log_dir / "access.log"))
 
         def on_access(line: str) -> None:
-            access_log.write(line + "\n")
+            access_log.write(line)
             self._counts.add_access(line)
 
         gateway = Gateway.from_state(

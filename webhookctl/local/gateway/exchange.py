@@ -14,6 +14,22 @@ from webhookctl.local.gateway.model import Api, Route
 from webhookctl.local.gateway.tracing import Trace
 from webhookctl.local.identifier import new_uuid
 
+# The names of `$context.identity`, for a request that is not signed with credentials of AWS.
+_NOBODY: dict[str, str | None] = {
+    "cognitoIdentityPoolId": None,
+    "accountId": None,
+    "cognitoIdentityId": None,
+    "caller": None,
+    "sourceIp": None,
+    "principalOrgId": None,
+    "accessKey": None,
+    "cognitoAuthenticationType": None,
+    "cognitoAuthenticationProvider": None,
+    "userArn": None,
+    "userAgent": None,
+    "user": None,
+}
+
 
 @dataclass(slots=True)
 class Exchange:
@@ -69,7 +85,7 @@ def first_context(
         "domainPrefix": domain.split(".", 1)[0].split(":", 1)[0],
         "extendedRequestId": _extended_request_id(),
         "httpMethod": method,
-        "identity": _identity(source_ip, headers.find("User-Agent")),
+        "identity": _NOBODY | {"sourceIp": source_ip, "userAgent": headers.find("User-Agent")},
         "path": full_path,
         "protocol": protocol,
         # A client may set it; the extended one it may not (API Gateway Developer Guide, `$context.requestId`).
@@ -82,23 +98,6 @@ def first_context(
 
 def _extended_request_id() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
-
-
-def _identity(source_ip: str, user_agent: str | None) -> dict[str, Any]:
-    return {
-        "cognitoIdentityPoolId": None,
-        "accountId": None,
-        "cognitoIdentityId": None,
-        "caller": None,
-        "sourceIp": source_ip,
-        "principalOrgId": None,
-        "accessKey": None,
-        "cognitoAuthenticationType": None,
-        "cognitoAuthenticationProvider": None,
-        "userArn": None,
-        "userAgent": user_agent,
-        "user": None,
-    }
 
 
 @lru_cache(maxsize=4)

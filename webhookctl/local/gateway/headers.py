@@ -1,6 +1,7 @@
 """A request's header fields as API Gateway shows them: names spelled as they were sent, some hidden, its own added."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 # Neither authorizers nor templates see these: recorded against AWS in LocalStack (api gateway, `header_utils.py`).
 HIDDEN = frozenset(
@@ -33,15 +34,19 @@ class Headers:
 
     __slots__ = ("_folded", "multi", "single")
 
-    def __init__(self, fields: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         self.multi: dict[str, list[str]] = {}
+        self.single: dict[str, str] = {}
         self._folded: dict[str, str] = {}
-        for name, value in fields:
-            folded = name.lower()
-            if folded not in HIDDEN and folded not in _REPLACED:
-                self.multi.setdefault(name, []).append(value)
-                self._folded[folded] = value
-        self.single = {name: values[-1] for name, values in self.multi.items()}
+        for raw_name, raw_value in fields:
+            name, folded, visible = _read(raw_name)
+            if visible:
+                value = raw_value.decode("utf-8", "replace")
+                if name in self.single:
+                    self.multi[name].append(value)
+                else:
+                    self.multi[name] = [value]
+                self.single[name] = self._folded[folded] = value
 
     def find(self, name: str) -> str | None:
         """The last value of a header, its name in any spelling."""
@@ -57,7 +62,15 @@ class Headers:
 
     def add_forwarding(self, source_ip: str) -> None:
         """Add what API Gateway adds for the caller's address and its own end of the connection."""
-        before = self.find("X-Forwarded-For")
+        before = self._folded.get("x-forwarded-for")
         self.set("X-Forwarded-For", f"{before}, {source_ip}" if before else source_ip)
         self.set("X-Forwarded-Port", PORT)
         self.set("X-Forwarded-Proto", PROTOCOL)
+
+
+@lru_cache(maxsize=4096)  # senders write the same few into every request
+def _read(raw_name: bytes) -> tuple[str, str, bool]:
+    """A field's name as it is spelled and in lower case, and whether anybody sees the field."""
+    name = raw_name.decode("utf-8", "replace")
+    folded = name.lower()
+    return name, folded, folded not in HIDDEN and folded not in _REPLACED

@@ -8,7 +8,6 @@ request parameters" ("Variables for data transformations"), and so LocalStack re
 answer a `hub.challenge` so, out of a MOCK (yalayo/fb_bot_api, `main.tf`).
 """
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -28,12 +27,13 @@ from webhookctl.local.gateway.media_type import (
     request_text,
     response_payload,
 )
-from webhookctl.local.gateway.model import Api, Integration, IntegrationResponse, Queue, Table
+from webhookctl.local.gateway.model import Api, Function, Integration, IntegrationResponse, Queue, Table
 from webhookctl.local.gateway.responses import Answer
 from webhookctl.local.gateway.subset import check_subset
 from webhookctl.local.gateway.substitution import Substitution
 from webhookctl.local.gateway.template_functions import UTIL
 from webhookctl.local.gateway.template_values import Context, Input, Parameters, TemplateMap
+from webhookctl.local.gateway.time_limit import within
 from webhookctl.local.gateway.vtl import Template
 
 Send = Callable[[str, str, bytes], Awaitable[tuple[int, bytes]]]
@@ -116,20 +116,25 @@ class Backend:
         if backend is None:
             return str(_mock_status(request)), b""
         try:
-            async with asyncio.timeout(self._integration.timeout_seconds):
-                if isinstance(backend, Queue):
-                    status, answer = await self._send(backend.account_id, backend.name, request)
-                    selector = str(status)
-                elif isinstance(backend, Table):
-                    status, answer = await self._ask_table(backend.operation, request)
-                    selector = str(status)
-                else:
-                    trace_header = exchange.trace.header if self._traced else None
-                    status, (selector, answer) = 200, await call_function(backend, request, trace_header, self._invoke)
+            work = self._ask_backend(backend, exchange, request)
+            status, selector, answer = await within(self._integration.timeout_seconds, work)
         except TimeoutError as error:
             raise Refused("INTEGRATION_TIMEOUT", "Endpoint request timed out") from error
         exchange.log["status"] = status
         return selector, answer
+
+    async def _ask_backend(
+        self, backend: Queue | Table | Function, exchange: Exchange, request: bytes
+    ) -> tuple[int, str, bytes]:
+        """The status, the text that selects an integration response, and the answer."""
+        if isinstance(backend, Queue):
+            status, answer = await self._send(backend.account_id, backend.name, request)
+            return status, str(status), answer
+        if isinstance(backend, Table):
+            status, answer = await self._ask_table(backend.operation, request)
+            return status, str(status), answer
+        trace_header = exchange.trace.header if self._traced else None
+        return 200, *await call_function(backend, request, trace_header, self._invoke)
 
     def _response(self, exchange: Exchange, parameters: Parameters, selector: str, answer: bytes) -> Answer:
         response = self._selected(selector)

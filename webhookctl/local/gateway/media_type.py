@@ -7,6 +7,7 @@ LocalStack's recordings against AWS (localstack/localstack pull requests 12199 a
 import base64
 import binascii
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeVar
 
 from webhookctl.local.gateway.model import CONVERT_TO_BINARY, CONVERT_TO_TEXT
@@ -20,6 +21,7 @@ class NotConvertible(ValueError):
     """The payload cannot become what is asked for: text that is no base64, or binary data in front of a template."""
 
 
+@lru_cache(maxsize=256)
 def essence(header: str | None) -> str | None:
     """The first media type of a header, without parameters, in lower case; None when there is none."""
     if not header:
@@ -49,8 +51,8 @@ def is_binary(media_type: str | None, binary_media_types: tuple[str, ...]) -> bo
     """Whether a type is one of the API's binary types, `image/*` and `*/*` included; `*/x` matches nothing there."""
     if media_type is None:
         return False
-    kind = media_type.split("/", 1)[0]
-    return any(each in (media_type, f"{kind}/*", "*/*") for each in binary_media_types)
+    kind = media_type.partition("/")[0]
+    return media_type in binary_media_types or f"{kind}/*" in binary_media_types or "*/*" in binary_media_types
 
 
 def request_text(body: bytes, *, binary: bool, content_handling: str | None) -> str:

@@ -1,19 +1,22 @@
 """Looking up a reference such as `$input.params().header.get('X')` in the objects that a template sees.
 
 airspeed would look into Python's own attributes, print Python's idea of a value, and print the reference's text for
-null. The references of a parsed template are therefore bound to a `Reference`, which sees what Velocity sees and writes
-what API Gateway writes.
+null. What is here sees what Velocity sees and writes what API Gateway writes.
 """
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import airspeed
 
 from webhookctl.local.gateway.errors import TemplateError
+
+Names = dict[str, Any]
+"""What a template sees under the names that references begin with."""
+
+Evaluate = Callable[[Names], Any]
 
 _TEXT_METHODS: Mapping[str, Callable[..., object]] = {
     "length": len,
@@ -31,36 +34,67 @@ PRINTED_OTHERWISE = secrets.token_hex(16)
 the brace that all maps begin with, but must not write it."""
 
 
-class Reference:
-    """A reference taken apart: a root name, then properties and method calls."""
+def parts_of(reference: Any) -> list[Any]:
+    """The root of a reference and what follows it, each a name or a call; what is neither is a TemplateError."""
+    if reference.expression is None or reference.alternate is not None:
+        raise TemplateError(f"a dollar without a name, or an alternate value, in {reference.my_text()}")
+    parts = list(_parts(reference))
+    if parts[0].parameters is not None:
+        raise TemplateError(f"a call of {parts[0].name}")
+    return parts
 
-    __slots__ = ("_root", "_steps")
 
-    def __init__(self, element: Any) -> None:
-        names = list(_names(element))
-        self._root = names[0].name
-        self._steps = tuple((each.name, _arguments(each)) for each in names[1:])
-        if names[0].parameters is not None:
-            raise TemplateError(f"a call of {self._root}")
+def _parts(reference: Any) -> Iterator[Any]:
+    expression = reference.expression
+    while True:
+        yield expression.part
+        if expression.part.index is not None:
+            raise TemplateError(f"an index in {reference.my_text()}")
+        if expression.subexpression is None:
+            return
+        expression = expression.subexpression.expression
+        if isinstance(expression, airspeed.ArrayIndex):
+            raise TemplateError(f"an index in {reference.my_text()}")
 
-    def calculate(self, namespace: Any, loader: Any) -> Any:
-        """The value, None for null: whatever is looked up in null is null."""
-        try:
-            value = namespace[self._root]
-        except KeyError:
-            return None
-        for name, arguments in self._steps:
-            if value is None:
-                return None
-            if arguments is None:
-                value = None if isinstance(value, _WITHOUT_PROPERTIES) else value[name]
-            else:
-                value = _call(value, name, [each.calculate(namespace, loader) for each in arguments])
-        return value
 
-    def evaluate(self, stream: Any, namespace: Any, loader: Any) -> None:
-        """Write the value."""
-        stream.write(text_of(self.calculate(namespace, loader)))
+def look_up(root: str, steps: Iterable[tuple[str, Sequence[Evaluate] | None]]) -> Evaluate:
+    """The value of a root name's properties and, where there are arguments, method calls.
+
+    None is null: whatever is looked up in null is null.
+    """
+    find = _root(root)
+    for name, arguments in steps:
+        find = _property(find, name) if arguments is None else _call(find, name, arguments)
+    return find
+
+
+def _root(name: str) -> Evaluate:
+    return lambda names: names.get(name)
+
+
+def _property(owner: Evaluate, name: str) -> Evaluate:
+    def find(names: Names) -> Any:
+        value = owner(names)
+        return None if value is None or isinstance(value, _WITHOUT_PROPERTIES) else value[name]
+
+    return find
+
+
+def _call(owner: Evaluate, name: str, arguments: Sequence[Evaluate]) -> Evaluate:
+    given = _together(arguments)
+
+    def find(names: Names) -> Any:
+        value = owner(names)
+        return None if value is None else call_method(value, name, *given(names))
+
+    return find
+
+
+def _together(arguments: Sequence[Evaluate]) -> Callable[[Names], Sequence[Any]]:
+    if len(arguments) == 1:  # as nearly all calls have
+        (only,) = arguments
+        return lambda names: (only(names),)
+    return lambda names: [argument(names) for argument in arguments]
 
 
 def text_of(value: object) -> str:
@@ -79,37 +113,14 @@ def text_of(value: object) -> str:
     return f"{{{PRINTED_OTHERWISE}}}"
 
 
-def _names(element: Any) -> Any:
-    expression = element.expression
-    while True:
-        yield expression.part
-        if expression.part.index is not None:
-            raise TemplateError(f"an index in {element.my_text()}")
-        if expression.subexpression is None:
-            return
-        expression = expression.subexpression.expression
-        if isinstance(expression, airspeed.ArrayIndex):
-            raise TemplateError(f"an index in {element.my_text()}")
-
-
-def _arguments(name: Any) -> Any:
-    """The elements of a call's arguments, None when it is no call."""
-    if name.parameters is None:
-        return None
-    return getattr(name.parameters.values, "values", ())
-
-
-def _call(value: Any, name: str, arguments: list[Any]) -> Any:
+def call_method(value: Any, name: str, *arguments: Any) -> Any:
     """What a method returns. Velocity takes a call of a method that there is none of for null, which only `get` may be:
     a way through a document that leads to something else than a map.
     """
+    if name in getattr(value, "METHODS", ()):
+        return getattr(value, name)(*arguments)
     if name == "get" and isinstance(value, _WITHOUT_PROPERTIES):
         return value[arguments[0]] if isinstance(value, list) and type(arguments[0]) is int else None
-    return _method(value, name)(*arguments)
-
-
-def _method(value: Any, name: str) -> Any:
-    methods = _TEXT_METHODS if isinstance(value, str) else getattr(value, "METHODS", ())
-    if name not in methods:
-        raise TypeError(f"a {type(value).__name__} has no method {name}")
-    return partial(_TEXT_METHODS[name], value) if isinstance(value, str) else getattr(value, name)
+    if isinstance(value, str) and name in _TEXT_METHODS:
+        return _TEXT_METHODS[name](value, *arguments)
+    raise TypeError(f"a {type(value).__name__} has no method {name}")

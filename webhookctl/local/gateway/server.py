@@ -98,9 +98,7 @@ class Gateway:
         return response
 
     def _exchange(self, request: web.BaseRequest, now: float) -> Exchange:
-        headers = Headers(
-            (name.decode("utf-8", "replace"), value.decode("utf-8", "replace")) for name, value in request.raw_headers
-        )
+        headers = Headers(request.raw_headers)
         source_ip = request.remote or "127.0.0.1"
         trace = start_trace(headers.find(TRACE_HEADER), now)
         headers.set(TRACE_HEADER, headers.find(TRACE_HEADER) or f"Root={trace.root}")

@@ -62,25 +62,20 @@ def to_template_value(value: Any) -> Any:
 class Parameters:
     """What `$input.params()` returns: path, query string and header parameters, each a map of its own."""
 
-    __slots__ = ("_header", "_path", "_querystring")
+    __slots__ = ("_places",)
 
     def __init__(self, path: Mapping[str, str], querystring: Mapping[str, str], header: Mapping[str, str]) -> None:
-        self._path = TemplateMap(path)
-        self._querystring = TemplateMap(querystring)
-        self._header = TemplateMap(header)
+        self._places = {"path": path, "querystring": querystring, "header": header}
 
     def __getitem__(self, name: str) -> TemplateMap | None:
-        return {"path": self._path, "querystring": self._querystring, "header": self._header}.get(name)
+        return TemplateMap(self._places[name]) if name in self._places else None
 
     def find(self, name: str) -> Any:
         """The first value under a name.
 
         Path, then query string, then header (API Gateway Developer Guide, `$input.params(x)`).
         """
-        for place in (self._path, self._querystring, self._header):
-            if (value := place.get(name)) is not None:
-                return value
-        return None
+        return next((values[name] for values in self._places.values() if values.get(name) is not None), None)
 
 
 class Input:

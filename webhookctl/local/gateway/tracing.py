@@ -30,8 +30,9 @@ def start_trace(sent: str | None, now: float) -> Trace:
     """Go on with the trace of a well-formed header, or begin one."""
     root = _ROOT.search(sent) if sent else None
     sampled = _SAMPLED.search(sent) if sent else None
+    digits = secrets.token_hex(20)
     return Trace(
-        root=root[1] if root else f"1-{int(now):08x}-{secrets.token_hex(12)}",
-        parent=secrets.token_hex(8),
+        root=root[1] if root else f"1-{int(now):08x}-{digits[16:]}",
+        parent=digits[:16],
         sampled=sampled[1] if sampled else "0",
     )

@@ -1,4 +1,4 @@
-"""Mapping templates: Velocity as API Gateway runs it, parsed and rendered by airspeed."""
+"""Mapping templates: Velocity as API Gateway runs it, parsed by airspeed."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,8 +6,9 @@ from typing import Any
 
 import airspeed
 
+from webhookctl.local.gateway.compiled import compiled
 from webhookctl.local.gateway.errors import TemplateError
-from webhookctl.local.gateway.reference import PRINTED_OTHERWISE, Reference
+from webhookctl.local.gateway.reference import PRINTED_OTHERWISE
 
 _REST_OF_LINE = re.compile(r"\A[ \t]*\r?\n")
 
@@ -21,14 +22,12 @@ class Template:
         self._parsed = airspeed.Template(text, where)
         try:
             self._parsed.ensure_compiled()
-        except airspeed.TemplateError as error:
+            for element in elements(self.root):
+                if isinstance(element, airspeed.ElseBlock):
+                    _swallow_line_end(element.block)
+            self._write = compiled(self.root)
+        except (airspeed.TemplateError, TemplateError) as error:
             raise TemplateError(f"{where}: {error}") from error
-        for element in elements(self._parsed.root_element):
-            if isinstance(element, airspeed.FormalReference) and element.expression is not None:
-                reference = Reference(element)
-                element.calculate, element.evaluate = reference.calculate, reference.evaluate
-            elif isinstance(element, airspeed.ElseBlock):
-                _swallow_line_end(element.block)
 
     @property
     def root(self) -> Any:
@@ -41,9 +40,9 @@ class Template:
         Raises TemplateError for whatever fails: API Gateway has one answer for it, a 500.
         """
         try:
-            written = str(self._parsed.merge(names))
-        except (airspeed.TemplateError, RecursionError) as error:
-            raise TemplateError(f"{self.where}: {error}") from error
+            written = self._write(dict(names))
+        except Exception as error:
+            raise TemplateError(f"{self.where}: {type(error).__name__}: {error}") from error
         if PRINTED_OTHERWISE in written:
             raise TemplateError(f"{self.where} writes a map, a list or a fraction, which Velocity prints otherwise")
         return written

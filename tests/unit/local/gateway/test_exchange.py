@@ -61,7 +61,7 @@ def test_the_url_that_the_sender_called_is_in_the_context() -> None:
         (f"{api.id}.execute-api.x.amazonaws.com", "/v1/webhooks/x"),
         ("h.example.com", "/in/webhooks/x"),
     ):
-        headers = Headers([("Host", domain)])
+        headers = Headers([(b"Host", domain.encode())])
         context = first_context(
             api, method="POST", full_path=path, protocol="HTTP/1.1", headers=headers, source_ip="192.0.2.1", now=1.0
         )

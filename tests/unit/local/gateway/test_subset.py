@@ -54,7 +54,10 @@ def test_what_airspeed_and_velocity_may_render_differently_is_refused(template: 
         check_subset(Template(template))
 
 
-@pytest.mark.parametrize("template", ["$input.path('$.a')[0]", "$context['a']", "$input()", "#if('x' == 'x')x", "#end"])
+@pytest.mark.parametrize(
+    "template",
+    ["$input.path('$.a')[0]", "$context['a']", "$input()", "#if('x' == 'x')x", "#end", '#set($a = "x#end")'],
+)
 def test_what_does_not_parse_is_refused(template: str) -> None:
     with pytest.raises(TemplateError):
         Template(template)

@@ -23,7 +23,7 @@ from typing import Any
 from moto.core.exceptions import JsonRESTError
 from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, LimitedSizeDict
 from moto.dynamodb.models.dynamo_type import Item as TableItem
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import (
@@ -35,6 +35,7 @@ from moto.dynamodb.responses import (
 
 from webhookctl.local import quick_json
 from webhookctl.local.aws.extensions import query_candidates
+from webhookctl.local.aws.extensions.item_size import MAX_BYTES
 from webhookctl.local.aws.extensions.patch import patched
 
 MAX_STATEMENTS = 25
@@ -43,7 +44,6 @@ MAX_PLAIN_KEY_CHARACTERS = 256  # a fourth of the bytes that a range key may hav
 
 _INSERT = re.compile(r'\s*INSERT\s+INTO\s+"([a-zA-Z0-9_.-]+)"\s+VALUE\s+\{(.*)\}\s*', re.IGNORECASE | re.DOTALL)
 _INTEGER = re.compile(r"-?[0-9]{1,37}")
-_PLAIN = {"S": str, "B": bytes}
 _MEMBER = re.compile(r"\s*'((?:[^']|'')+)'\s*:\s*\?\s*")
 
 Item = dict[str, Any]
@@ -56,11 +56,14 @@ def applied() -> Iterator[None]:
     parse_as_moto = DynamoHandler.parse_parameters
 
     def parse_parameters(self: DynamoHandler, request: Any) -> None:
-        statements = _inserts(self, request.data)
-        if statements is None:
+        if self._get_action() != "BatchExecuteStatement":
             parse_as_moto(self, request)
+            return
+        batch = quick_json.decoded(request.data)
+        if all(_verb(statement) == "INSERT" for statement in batch.get("Statements", [])):
+            self.params = batch
         else:
-            self.params = {"Statements": statements}
+            parse_as_moto(self, request)
 
     def insert(self: DynamoHandler) -> Any:
         statements = self.body.get("Statements", [])
@@ -73,32 +76,6 @@ def applied() -> Iterator[None]:
         patched(DynamoHandler, "batch_execute_statement", insert),
     ):
         yield
-
-
-def _inserts(handler: DynamoHandler, body: bytes) -> list[Item] | None:
-    """The statements of a batch of INSERTs, parameters as a table keeps them; None for any other request."""
-    if handler._get_action() != "BatchExecuteStatement":  # noqa: SLF001
-        return None
-    statements = quick_json.decoded(body).get("Statements", [])
-    if not all(_verb(statement) == "INSERT" for statement in statements):
-        return None
-    return [statement | {"Parameters": _kept(statement.get("Parameters", []))} for statement in statements]
-
-
-def _kept(value: Any) -> Any:
-    """Attribute values with their binaries decoded."""
-    if isinstance(value, list):
-        return [_kept(member) for member in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: base64.b64decode(member)
-        if name == "B" and isinstance(member, str)
-        else member
-        if isinstance(member, str)
-        else _kept(member)
-        for name, member in value.items()
-    }
 
 
 class _DuplicateItem(Exception):
@@ -171,44 +148,68 @@ def _answer(insert: tuple[Table, Item] | JsonRESTError) -> Item:
 
 
 def _put_new(table: Table, item: Item) -> None:
+    kept = _plain(table, item)
+    if kept is None:
+        _put_new_as_moto(table, _with_bytes(item))
+        return
+    collection = table.items[kept.hash_key]
+    if kept.range_key in collection:
+        raise _DuplicateItem
+    collection[kept.range_key] = kept
+    query_candidates.note(table, kept)
+
+
+def _plain(table: Table, item: Item) -> TableItem | None:
+    """What moto would keep without a word: nothing is empty, nested, too long or odd. Else None."""
+    attributes, size_bytes = LimitedSizeDict(), 0
+    for name, value in item.items():
+        kind, content = next(iter(value.items())) if len(value) == 1 else ("", "")
+        if type(content) is not str or not content:
+            return None
+        if kind == "B":
+            content = base64.b64decode(content)
+            size_bytes += len(content)
+        elif kind == "S":
+            size_bytes += len(content) if content.isascii() else len(content.encode())
+        elif kind == "N" and _INTEGER.fullmatch(content):
+            size_bytes += len(content)
+        else:
+            return None
+        size_bytes += len(name.encode())
+        typed = DynamoType.__new__(DynamoType)
+        typed.type, typed.value = kind, content
+        dict.__setitem__(attributes, name, typed)
+    hash_key, range_key = attributes.get(table.hash_key_attr), attributes.get(table.range_key_attr or "")
+    if hash_key is None or range_key is None or table.stream_shard is not None or size_bytes > MAX_BYTES:
+        return None
+    keys = (attributes.get(name) for name in (*table.hash_key_names, *table.range_key_names))
+    if any(key is not None and len(key.value) > MAX_PLAIN_KEY_CHARACTERS for key in keys):
+        return None
+    if (hash_key.type, range_key.type) != (table.hash_key_type, table.range_key_type):
+        return None
+    kept = object.__new__(TableItem)
+    kept.hash_key, kept.range_key, kept.attrs = hash_key, range_key, attributes
+    return kept
+
+
+def _put_new_as_moto(table: Table, item: Item) -> None:
     keys = [DynamoType(item[name]) for name in table.table_key_attrs if name in item]
     # Where the key is not whole, moto says what is missing.
     if len(keys) == len(table.table_key_attrs) and table.get_item(keys[0], keys[1] if keys[1:] else None) is not None:
         raise _DuplicateItem
-    if _is_plain(table, item, keys):
-        kept = TableItem(keys[0], keys[1], item)
-        table.items[keys[0]][keys[1]] = kept
-        query_candidates.note(table, kept)
-        return
     validate_put_has_empty_keys(item, table)
     validate_put_has_empty_attrs(item, table)
     validate_put_has_gsi_keys_set_to_none(item, table)
     table.put_item(item, overwrite=True)
 
 
-def _is_plain(table: Table, item: Item, keys: Sequence[DynamoType]) -> bool:
-    """Whether moto would keep the item without a word: nothing in it is empty, nested, too long for a key or odd."""
-    return (
-        len(keys) == 2
-        and [key.type for key in keys] == [table.hash_key_type, table.range_key_type]
-        and table.stream_shard is None
-        and all(_is_plain_value(value) for value in item.values())
-        and all(_is_short(item.get(name)) for name in (*table.hash_key_names, *table.range_key_names))
-    )
-
-
-def _is_plain_value(value: Item) -> bool:
-    if len(value) != 1:
-        return False
-    ((kind, content),) = value.items()
-    if kind == "N":
-        return isinstance(content, str) and _INTEGER.fullmatch(content) is not None
-    return bool(content) and type(content) is _PLAIN.get(kind)
-
-
-def _is_short(value: Item | None) -> bool:
-    """Whether it may be any key, however many bytes its characters take."""
-    return value is None or len(next(iter(value.values()))) <= MAX_PLAIN_KEY_CHARACTERS
+def _with_bytes(value: Any) -> Any:
+    """Attribute values with their binaries decoded, as a table keeps them."""
+    if isinstance(value, list):
+        return [_with_bytes(member) for member in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: base64.b64decode(member) if name == "B" else _with_bytes(member) for name, member in value.items()}
 
 
 def _error(code: str, message: str) -> Item:
@@ -218,4 +219,9 @@ def _error(code: str, message: str) -> Item:
 
 
 def _verb(statement: Item) -> str:
-    return str(statement["Statement"].split(None, 1)[0]).upper() if statement["Statement"].strip() else ""
+    return _first_word(statement["Statement"])
+
+
+@lru_cache(maxsize=256)
+def _first_word(statement: str) -> str:
+    return statement.split(None, 1)[0].upper() if statement.strip() else ""
