@@ -15,7 +15,7 @@ def decoded(text: bytes | str) -> Any:
 
 
 def encoded(value: Any) -> bytes:
-    """A value as JSON in UTF-8, without spaces. Raises TypeError or ValueError for what JSON does not have."""
+    """A value as JSON in UTF-8, without spaces; an infinity as null. Raises TypeError or ValueError where it can't."""
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
