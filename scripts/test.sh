@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test, in two halves side by side: most of their time Terraform waits, and the others compute.
+# Every test, in two halves side by side that take as long as each other. One waits for Terraform most of its time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,13 +8,13 @@ log=build/terraform-tests.log
 # goes wrong is for the tests to say, which then apply it themselves.
 .venv/bin/python -m tests.e2e.applied >/dev/null 2>&1 &
 applies=$!
-.venv/bin/python -m pytest tests/plan tests/e2e >"$log" 2>&1 &
+.venv/bin/python -m pytest tests/plan tests/e2e tests/unit/local >"$log" 2>&1 &
 terraform=$!
 trap 'kill "$terraform" "$applies" 2>/dev/null || true' EXIT
 
-echo "tests/unit and tests/fuzz here; tests/plan and tests/e2e beside them, shown when they end"
+echo "tests/unit and tests/fuzz here; tests/plan, tests/e2e and tests/unit/local beside them, shown when they end"
 failed=0
-.venv/bin/python -m pytest tests/unit tests/fuzz || failed=1
+.venv/bin/python -m pytest tests/unit tests/fuzz --ignore tests/unit/local || failed=1
 wait "$terraform" || failed=1
 cat "$log"
 exit "$failed"
