@@ -1,8 +1,6 @@
 """One copy of the Terraform code for all tests of plans, and each root planned once."""
 
 import json
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,8 @@ from tests.plan.workspace import PROJECT, Workspace
 
 
 @pytest.fixture(scope="package")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    # tftest writes plans to the temporary folder and leaves them there. Not for the session: what the tests of other
-    # packages put there, another user must reach.
-    previous, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.mktemp("plans"))
-    yield Workspace(tmp_path_factory.mktemp("terraform"))
-    tempfile.tempdir = previous
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return Workspace(tmp_path_factory.mktemp("terraform"))
 
 
 @pytest.fixture(scope="package")

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,14 @@ class Workspace:
 
     def plan(self, name: str, files: dict[str, str] | None = None, *, targets: list[str] | None = None) -> Plan:
         """What applying the root envs/<name> to an empty account would make, or `targets` of it and what they need."""
-        return Plan.parse(self.root(name, files).plan(output=True, refresh=False, targets=targets))
+        root = self.root(name, files)
+        # tftest writes a plan to the temporary folder and leaves it there. No longer than this: what others put there,
+        # another user must reach.
+        previous, tempfile.tempdir = tempfile.tempdir, str(self.folder)
+        try:
+            return Plan.parse(root.plan(output=True, refresh=False, targets=targets))
+        finally:
+            tempfile.tempdir = previous
 
 
 def _init_failed(error: Exception) -> Exception:
