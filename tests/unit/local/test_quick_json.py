@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from webhookctl.local import quick_json
@@ -12,6 +12,7 @@ SCALARS = st.none() | st.booleans() | NUMBERS | st.text()
 DOCUMENTS = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DOCUMENTS)
 def test_a_document_is_read_and_written_as_the_standard_library_does(document: Any) -> None:
     text = json.dumps(document)

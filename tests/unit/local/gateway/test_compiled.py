@@ -4,7 +4,7 @@ from typing import Any
 
 import airspeed
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -151,7 +151,7 @@ def bind(reference: Any) -> None:
     reference.evaluate = lambda stream, namespace, loader: stream.write(text_of(calculate(namespace, loader)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(templates)
 def test_a_template_renders_as_airspeed_evaluates_it_or_fails_as_well(text: str) -> None:
     template = Template(text + "\n" + ASSIGNED)
