@@ -6,7 +6,6 @@ usage: python -m tests.bench.lanes [EVENTS]        5,000 events by default, abou
 """
 
 import asyncio
-import copy
 import dataclasses
 import json
 import random
@@ -28,6 +27,7 @@ from aiohttp import web
 from common.keys import read_keys
 from common.scheme import preset
 from processor.effects.postgres_marker import SCHEMA
+from tests.altered import altered
 from webhookctl.cache import cache_directory
 from webhookctl.environment import from_outputs
 from webhookctl.local.http_server import HttpServer, listen
@@ -141,12 +141,7 @@ def configured(state: State, partners_url: str) -> State:
             elif type_ == "aws_api_gateway_method_settings":
                 values["settings"][0] |= {"throttling_rate_limit": 10_000, "throttling_burst_limit": 10_000}
 
-    managed = []
-    for resource in state.managed:
-        values = copy.deepcopy(dict(resource.values))
-        change(resource.type, values)
-        managed.append(dataclasses.replace(resource, values=values))
-    return dataclasses.replace(state, managed=tuple(managed))
+    return altered(state, change)
 
 
 async def run(

@@ -9,7 +9,6 @@ what is measured is waiting and not this machine's speed.
 
 import argparse
 import asyncio
-import copy
 import dataclasses
 import json
 import platform
@@ -29,6 +28,7 @@ from aiohttp import web
 
 from common.keys import read_keys
 from common.scheme import preset
+from tests.altered import altered
 from tests.bench.lanes import _http
 from webhookctl.cache import cache_directory
 from webhookctl.environment import from_outputs
@@ -142,12 +142,7 @@ def configured(state: State, burst: Burst, partner_url: str) -> State:
                 "throttling_burst_limit": burst.burst,
             }
 
-    managed = []
-    for resource in state.managed:
-        values = copy.deepcopy(dict(resource.values))
-        change(resource.type, values)
-        managed.append(dataclasses.replace(resource, values=values))
-    return dataclasses.replace(state, managed=tuple(managed))
+    return altered(state, change)
 
 
 async def record(state: State, burst: Burst, cache_dir: Path) -> Mapping[str, Any]:

@@ -10,7 +10,6 @@ accepted: every event is there once.
 import argparse
 import asyncio
 import contextlib
-import copy
 import dataclasses
 import hashlib
 import json
@@ -33,6 +32,7 @@ import uvloop
 
 from common.keys import read_keys
 from common.scheme import load
+from tests.altered import altered
 from tests.bench import load as generator
 from tests.bench.load import Plan, Sent, write_requests
 from webhookctl.cache import cache_directory
@@ -104,12 +104,7 @@ def configured(state: State, *, paused: bool) -> State:
         elif type_ == "aws_api_gateway_method_settings":
             values["settings"][0] |= {"throttling_rate_limit": 1_000_000, "throttling_burst_limit": 1_000_000}
 
-    managed = []
-    for resource in state.managed:
-        values = copy.deepcopy(dict(resource.values))
-        change(resource.type, values)
-        managed.append(dataclasses.replace(resource, values=values))
-    return dataclasses.replace(state, managed=tuple(managed))
+    return altered(state, change)
 
 
 def events(stack: LocalStack, sources: Sequence[str], count: int, name: str, seed: int = 0) -> list[Event]:

@@ -1,8 +1,6 @@
 """One apply of envs/dev by Terraform, then stacks that run from its state."""
 
 import asyncio
-import copy
-import dataclasses
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from tests.altered import altered
 from tests.e2e.client import Client
 from webhookctl.cache import cache_directory
 from webhookctl.environment import Environment, from_outputs
@@ -44,13 +43,12 @@ def start_stack(state: State, tmp_path: Path) -> StartStack:
 
 def changed(state: State, type_: str, change: Callable[[dict[str, Any]], None]) -> State:
     """The state as it would be with other values in the resources of one type."""
-    managed = []
-    for resource in state.managed:
-        values = copy.deepcopy(dict(resource.values))
-        if resource.type == type_:
+
+    def change_of_type(of_type: str, values: dict[str, Any]) -> None:
+        if of_type == type_:
             change(values)
-        managed.append(dataclasses.replace(resource, values=values))
-    return dataclasses.replace(state, managed=tuple(managed))
+
+    return altered(state, change_of_type)
 
 
 def environment_of(stack: LocalStack) -> Environment:

@@ -2,6 +2,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any
@@ -20,6 +21,18 @@ CREDENTIALS = {
     "AWS_SESSION_TOKEN": "session+/=",
 }
 MISSING = (400, {"__type": "ResourceNotFoundException"})
+
+
+@contextmanager
+def serving(server: HTTPServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class Service:
@@ -57,12 +70,8 @@ class Service:
 @pytest.fixture
 def service() -> Iterator[Service]:
     service = Service()
-    thread = threading.Thread(target=service.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield service
-    service.server.shutdown()
-    thread.join()
-    service.server.server_close()
+    with serving(service.server):
+        yield service
 
 
 def test_the_current_and_the_previous_version_are_live(service: Service) -> None:
@@ -179,12 +188,8 @@ class Kept:
 @pytest.fixture
 def kept() -> Iterator[Kept]:
     kept = Kept()
-    thread = threading.Thread(target=kept.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield kept
-    kept.server.shutdown()
-    thread.join()
-    kept.server.server_close()
+    with serving(kept.server):
+        yield kept
 
 
 def test_both_versions_come_over_one_connection(kept: Kept) -> None:
