@@ -8,6 +8,7 @@ request parameters" ("Variables for data transformations"), and so LocalStack re
 answer a `hub.challenge` so, out of a MOCK (yalayo/fb_bot_api, `main.tf`).
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +34,6 @@ from webhookctl.local.gateway.subset import check_subset
 from webhookctl.local.gateway.substitution import Substitution
 from webhookctl.local.gateway.template_functions import UTIL
 from webhookctl.local.gateway.template_values import Context, Input, Parameters, TemplateMap
-from webhookctl.local.gateway.time_limit import within
 from webhookctl.local.gateway.vtl import Template
 
 Send = Callable[[str, str, bytes], Awaitable[tuple[int, bytes]]]
@@ -116,8 +116,8 @@ class Backend:
         if backend is None:
             return str(_mock_status(request)), b""
         try:
-            work = self._ask_backend(backend, exchange, request)
-            status, selector, answer = await within(self._integration.timeout_seconds, work)
+            async with asyncio.timeout(self._integration.timeout_seconds):
+                status, selector, answer = await self._ask_backend(backend, exchange, request)
         except TimeoutError as error:
             raise Refused("INTEGRATION_TIMEOUT", "Endpoint request timed out") from error
         exchange.log["status"] = status

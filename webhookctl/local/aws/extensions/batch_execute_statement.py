@@ -10,7 +10,7 @@ moto raises TypeError for `?`, lets an INSERT overwrite, takes any number of sta
 all tables for each statement. Here a value is a `?` and a name is quoted: PartiQL's other ways are refused by name.
 Batches of other statements are moto's. No behaviour of AWS: a batch is read, kept and answered here, past moto's
 descriptions of requests and answers, and an item of texts, numbers and binaries alone past its general way to put one.
-That takes a sixth of the time, and it is what a lane under load waits for.
+That takes less than half of the time, and it is what a lane under load waits for.
 """
 
 import base64
